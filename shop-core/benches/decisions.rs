@@ -6,15 +6,15 @@ use std::hint::black_box;
 
 use chrono::DateTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use shop_core::cart::{Cart, CartItem, CartView, Goods, operations as carts};
-use shop_core::catalog::{Offer, Offered, PriceRules, Product, ProductStatus, Promotion, TaxRate, Variant};
-use shop_core::clock::Moment;
+use shop_core::cart::{Cart, CartContents, CartItem, CartView, operations as carts};
+use shop_core::catalog::{CountedOffer, Offer, PriceRules, Product, ProductStatus, Promotion, TaxRate, Variant};
+use shop_core::clock::DecisionContext;
 use shop_core::inventory::StockLevel;
 use shop_core::inventory::operations::allocate;
 use shop_core::money::{Amount, Currency};
 use shop_core::orders::operations::{Placement, place};
 use shop_core::payments::ManualGateway;
-use shop_core::pricing::{Basket, Line, Ratio, TaxRounding, Taxes, own_rates, price};
+use shop_core::pricing::{Basket, BasketLine, Ratio, TaxRounding, Taxes, own_rates, price};
 use shop_core::shipping::operations::quote;
 use shop_core::shipping::{Address, Method, Rate, Zone};
 use shop_core::validate::Email;
@@ -22,20 +22,20 @@ use shop_core::validate::Email;
 /// How many lines a cart has.
 const SIZES: [usize; 2] = [2, 50];
 
-fn moment() -> Moment {
-    Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(), [3; 32])
+fn context() -> DecisionContext {
+    DecisionContext::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(), [3; 32])
 }
 
 /// A cart of so many lines, and what they are about, in three locations.
-fn cart(lines: usize) -> (Cart, Goods) {
-    let mut moment = moment();
-    let mut cart = carts::open(None, Currency::USD, &mut moment);
+fn cart(lines: usize) -> (Cart, CartContents) {
+    let mut context = context();
+    let mut cart = carts::open(None, Currency::USD, &mut context);
     cart.version = 1;
-    let locations = [moment.id(), moment.id(), moment.id()];
-    let mut goods = Goods::default();
+    let locations = [context.id(), context.id(), context.id()];
+    let mut goods = CartContents::default();
     for number in 0..lines {
         let variant = Variant {
-            id: moment.id(),
+            id: context.id(),
             sku: format!("SHIRT-{number}-M"),
             price: Amount(1_999),
             compare_at_price: None,
@@ -47,7 +47,7 @@ fn cart(lines: usize) -> (Cart, Goods) {
             lowest_price_30_days: None,
         };
         let product = Product {
-            id: moment.id(),
+            id: context.id(),
             slug: format!("shirt-{number}"),
             name: format!("Shirt number {number} for every day"),
             description: "Made of heavy cotton, washed before it is cut.".to_owned(),
@@ -58,11 +58,11 @@ fn cart(lines: usize) -> (Cart, Goods) {
             images: Vec::new(),
             attributes: serde_json::Map::new(),
             variants: vec![variant.clone()],
-            created_at: moment.now(),
-            updated_at: moment.now(),
+            created_at: context.now(),
+            updated_at: context.now(),
             version: 1,
         };
-        cart.items.push(CartItem { id: moment.id(), variant_id: variant.id, quantity: 2 });
+        cart.items.push(CartItem { id: context.id(), variant_id: variant.id, quantity: 2 });
         goods.stock.extend(locations.map(|location_id| StockLevel {
             variant_id: variant.id,
             product_id: product.id,
@@ -81,17 +81,17 @@ fn cart(lines: usize) -> (Cart, Goods) {
 }
 
 /// The whole world, by weight.
-fn tariff() -> (Vec<Zone>, Vec<Method>) {
-    let mut moment = moment();
+fn shipping_rates() -> (Vec<Zone>, Vec<Method>) {
+    let mut context = context();
     let zone = Zone {
-        id: moment.id(),
+        id: context.id(),
         name: "World".to_owned(),
         countries: vec!["*".to_owned()],
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 1,
     };
     let method = Method {
-        id: moment.id(),
+        id: context.id(),
         name: "Post".to_owned(),
         zone_id: zone.id,
         carrier: Some("UPS".to_owned()),
@@ -101,7 +101,7 @@ fn tariff() -> (Vec<Zone>, Vec<Method>) {
         min_days: Some(2),
         max_days: Some(5),
         active: true,
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 1,
     };
     (vec![zone], vec![method])
@@ -123,10 +123,10 @@ fn address() -> Address {
 }
 
 /// So many promotions of all kinds, half of them for some products only, and a rate of tax.
-fn rules(goods: &Goods, promotions: u8) -> PriceRules {
-    let mut moment = moment();
-    let promotion = |number: u8, moment: &mut Moment| Promotion {
-        id: moment.id(),
+fn rules(goods: &CartContents, promotions: u8) -> PriceRules {
+    let mut context = context();
+    let promotion = |number: u8, context: &mut DecisionContext| Promotion {
+        id: context.id(),
         name: format!("Promotion {number}"),
         code: None,
         code_key: None,
@@ -152,20 +152,20 @@ fn rules(goods: &Goods, promotions: u8) -> PriceRules {
         combinable: true,
         priority: i64::from(number),
         active: true,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
-    let offered = |number| Offered {
-        promotion: promotion(number, &mut moment),
+    let offered = |number| CountedOffer {
+        promotion: promotion(number, &mut context),
         uses: 3,
         customer_uses: 0,
         categories: std::collections::BTreeSet::new(),
     };
     let promotions = (0..promotions).map(offered).collect();
-    let mut moment = self::moment();
+    let mut context = self::context();
     let rate = TaxRate {
-        id: moment.id(),
+        id: context.id(),
         name: "Sales tax".to_owned(),
         tax_class: "standard".to_owned(),
         country: "US".to_owned(),
@@ -173,8 +173,8 @@ fn rules(goods: &Goods, promotions: u8) -> PriceRules {
         region_key: String::new(),
         rate: Ratio(88_750),
         applies_to_shipping: true,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
     PriceRules { promotions, customer_orders: Some(0), unpaid_orders: 0, tax_rates: vec![rate] }
@@ -183,7 +183,7 @@ fn rules(goods: &Goods, promotions: u8) -> PriceRules {
 fn pricing(criterion: &mut Criterion) {
     let (cart, goods) = cart(50);
     let rules = rules(&goods, 20);
-    let lines: Vec<Line<'_>> =
+    let lines: Vec<BasketLine<'_>> =
         cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
     let bought = || lines.iter().map(|line| (line.variant_id, line.tax_class));
     let (quote, shipping_shares) = own_rates(&rules.tax_rates, &address(), bought());
@@ -194,7 +194,7 @@ fn pricing(criterion: &mut Criterion) {
         coupons: &cart.coupons,
         customer_id: None,
         shipping: Some(("Post", Amount(499))),
-        now: moment().now(),
+        now: context().now(),
     };
     criterion.bench_function("price fifty lines with twenty promotions", |bench| {
         bench.iter(|| price(black_box(&basket), black_box(&rules), black_box(&taxes)));
@@ -206,7 +206,7 @@ fn pricing(criterion: &mut Criterion) {
 
 fn decisions(criterion: &mut Criterion) {
     let gateway = ManualGateway::default();
-    let (zones, methods) = tariff();
+    let (zones, methods) = shipping_rates();
     for lines in SIZES {
         let (cart, goods) = cart(lines);
         let (weight, subtotal) = carts::load(&cart, &goods);
@@ -222,17 +222,17 @@ fn decisions(criterion: &mut Criterion) {
             billing_address: address(),
             email: Email { address: "Ada@example.com".to_owned(), key: "ada@example.com".to_owned() },
             gateway: &gateway,
-            hold_until: Some(moment().now()),
+            hold_until: Some(context().now()),
             expected_total: None,
             note: String::new(),
             role: "customer",
             max_unpaid: None,
         };
         criterion.bench_with_input(BenchmarkId::new("place an order of lines", lines), &lines, |bench, _| {
-            bench.iter_batched(placement, |placement| place(placement, &mut moment()), BatchSize::SmallInput);
+            bench.iter_batched(placement, |placement| place(placement, &mut context()), BatchSize::SmallInput);
         });
         criterion.bench_with_input(BenchmarkId::new("show a cart of lines", lines), &lines, |bench, _| {
-            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods), &PriceRules::default(), moment().now()));
+            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods), &PriceRules::default(), context().now()));
         });
     }
     let (cart, goods) = cart(1);

@@ -1,4 +1,4 @@
-//! Time, randomness and ids as arguments: the ports, and the [`Moment`] that a decision receives.
+//! Time, randomness and ids as arguments: the ports, and the [`DecisionContext`] that a decision receives.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::rngs::StdRng;
@@ -48,16 +48,16 @@ impl Random for SystemRandom {
 ///
 /// The same instant and seed give the same ids in the same order, so a decision can be replayed.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct DecisionContext {
     now: Timestamp,
-    /// The time encoded in ids: that of the decision, unless [`Moment::draw_after`] moved it forward.
+    /// The time encoded in ids: that of the decision, unless [`DecisionContext::draw_after`] moved it forward.
     ids_at: Timestamp,
     drawn: u16,
     generator: StdRng,
 }
 
-impl Moment {
-    /// A moment at `now`. All random values follow from `seed`.
+impl DecisionContext {
+    /// A context at `now`. All random values follow from `seed`.
     #[must_use]
     pub fn new(now: Timestamp, seed: [u8; 32]) -> Self {
         Self { now, ids_at: now, drawn: 0, generator: StdRng::from_seed(seed) }
@@ -70,7 +70,7 @@ impl Moment {
     }
 
     /// Draws a fresh id: a `UUIDv7` with sub-millisecond precision (RFC 9562, 6.2, method 3) followed by a counter, so
-    /// that ids drawn from one moment sort in the order in which they were drawn.
+    /// that ids drawn from one context sort in the order in which they were drawn.
     pub fn id<T: From<Uuid>>(&mut self) -> T {
         let millis = u64::try_from(self.ids_at.timestamp_millis()).unwrap_or(0);
         let micros = u64::from(self.ids_at.timestamp_subsec_micros() % 1000);
@@ -87,14 +87,14 @@ impl Moment {
         self.ids_at = self.ids_at.max(time + TimeDelta::microseconds(1));
     }
 
-    /// The time encoded in ids that are drawn now, to be passed to [`Moment::draw_after`] later.
+    /// The time encoded in ids that are drawn now, to be passed to [`DecisionContext::draw_after`] later.
     #[must_use]
     pub fn draws_at(&self) -> Timestamp {
         self.ids_at
     }
 
     /// Draws a fresh id that sorts like `model` among other ids.
-    pub fn id_beside<T: From<Uuid>>(&mut self, model: Uuid) -> T {
+    pub fn id_at<T: From<Uuid>>(&mut self, model: Uuid) -> T {
         let (high, low) = model.as_u64_pair();
         // Keeps all but the last 24 bits: enough to sort by, and 24 random bits tell the few ids per model apart.
         T::from(Uuid::from_u64_pair(high, (low & (u64::MAX << 24)) | (self.generator.next_u64() >> 40)))
@@ -118,39 +118,39 @@ impl Moment {
 mod tests {
     use super::*;
 
-    fn moment(micros: i64, seed: u8) -> Moment {
-        Moment::new(DateTime::from_timestamp_micros(1_800_000_000_000_000 + micros).unwrap(), [seed; 32])
+    fn context(micros: i64, seed: u8) -> DecisionContext {
+        DecisionContext::new(DateTime::from_timestamp_micros(1_800_000_000_000_000 + micros).unwrap(), [seed; 32])
     }
 
-    fn ids(moment: &mut Moment) -> [Uuid; 3] {
-        [moment.id(), moment.id(), moment.id()]
+    fn ids(context: &mut DecisionContext) -> [Uuid; 3] {
+        [context.id(), context.id(), context.id()]
     }
 
     #[test]
     fn ids_can_be_made_later_than_those_of_a_clock_that_is_ahead() {
-        let mut ahead = moment(60_000_000, 9);
-        let mut ours = moment(0, 1);
+        let mut ahead = context(60_000_000, 9);
+        let mut ours = context(0, 1);
         assert!(ids(&mut ours).last() < ids(&mut ahead).first());
         let mut before = ids(&mut ahead);
         for seed in [1, 9] {
             // Also twice in one instant, and when no shift is needed.
-            let mut ours = moment(0, seed);
+            let mut ours = context(0, seed);
             ours.draw_after(ahead.draws_at());
             let after = ids(&mut ours);
             assert!(before.is_sorted() && before.last() < after.first(), "{before:?} {after:?}");
             ours.draw_after(ours.now());
             assert!(after.last() < Some(&ours.id()));
-            assert_eq!(ours.now(), moment(0, seed).now());
+            assert_eq!(ours.now(), context(0, seed).now());
             (ahead, before) = (ours, after);
         }
     }
 
     #[test]
     fn an_id_beside_another_sorts_as_it_does() {
-        let mut models = [ids(&mut moment(0, 1)), ids(&mut moment(0, 3)), ids(&mut moment(1, 2))].concat();
+        let mut models = [ids(&mut context(0, 1)), ids(&mut context(0, 3)), ids(&mut context(1, 2))].concat();
         models.sort();
-        let mut ours = moment(-5_000_000, 2);
-        let beside: Vec<Uuid> = models.iter().map(|model| ours.id_beside(*model)).collect();
+        let mut ours = context(-5_000_000, 2);
+        let beside: Vec<Uuid> = models.iter().map(|model| ours.id_at(*model)).collect();
         assert!(beside.is_sorted());
         for (one, model) in beside.iter().zip(models) {
             assert_ne!(*one, model);

@@ -57,7 +57,7 @@ impl<T> Field<T> {
 
     /// True when the caller sent a value other than null, valid or not.
     #[must_use]
-    pub fn is_said(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         !matches!(self, Self::Missing | Self::Null)
     }
 

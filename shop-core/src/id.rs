@@ -23,7 +23,7 @@ macro_rules! ids {
         }
 
         impl crate::row::Stored for $name {
-            const KIND: crate::row::Kind = crate::row::Kind::Id;
+            const KIND: crate::row::ColumnKind = crate::row::ColumnKind::Id;
 
             fn value(&self) -> crate::row::Value<'_> {
                 crate::row::Value::Id(self.0)

@@ -14,8 +14,8 @@
 //! shop.catalog().create_product(&Actor::system(), serde_json::from_value(lamp)?).await?;
 //!
 //! // A guest fills a cart, and cannot want more than there is.
-//! let wish = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
-//! let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
+//! let item = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
+//! let cart = shop.carts().add_item(&Actor::anonymous(), item).await?;
 //! assert_eq!(cart.currency.format_amount(cart.total), "39.98");
 //! let greed = AddItem { sku: "LAMP".into(), quantity: 6.into(), ..AddItem::default() };
 //! assert_eq!(shop.carts().add_item(&Actor::anonymous(), greed).await.unwrap_err().code(), "out_of_stock");
@@ -59,7 +59,7 @@
 //!
 //! # The next change
 //! 1. A rule goes into `<domain>/operations`, as a pure function from the loaded rows, the caller's command and a
-//!    [`clock::Moment`] to an error or a [`Decision`], with a test next to it.
+//!    [`clock::DecisionContext`] to an error or a [`Decision`], with a test next to it.
 //! 2. The call goes into `<domain>/service`: check permissions, validate the input, then [`Shop::execute`] (or
 //!    [`Shop::execute_once`] where money or stock moves) with a closure that loads and decides.
 //! 3. Reads go into the trait in `store/<domain>.rs`; writes go into the enum in `batch/writes.rs`, with their guards.
@@ -104,12 +104,12 @@ mod settlement;
 pub mod shipping;
 pub mod shop;
 pub mod store;
+pub mod string_enum;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
 pub mod transfer;
 pub mod validate;
-pub mod word;
 pub mod worker;
 
 pub use actor::Actor;

@@ -146,9 +146,9 @@ impl World {
     }
 
     fn person(&self, name: &str, is_staff: bool, is_superuser: bool) -> Actor {
-        let user_id = block_on(self.shop.execute(&Actor::system(), |mut moment| async move {
+        let user_id = block_on(self.shop.execute(&Actor::system(), |mut context| async move {
             let user = User {
-                id: moment.id(),
+                id: context.id(),
                 email: format!("{name}@example.com"),
                 email_key: format!("{name}@example.com"),
                 username: None,
@@ -162,12 +162,12 @@ impl World {
                 is_staff,
                 is_superuser,
                 session_epoch: 1,
-                date_joined: moment.now(),
+                date_joined: context.now(),
                 last_login: None,
                 version: 1,
             };
             let id = user.id;
-            let mut batch = Batch::new(&mut moment);
+            let mut batch = Batch::new(&mut context);
             batch.write(Change::Insert(user));
             Ok(Decision { batch, reply: id })
         }));

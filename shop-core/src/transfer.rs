@@ -4,10 +4,10 @@
 //! names can exchange everything (ids, times and versions unchanged), including what later migrations add. Nothing is
 //! validated here: the rows obeyed every rule when they were written. Tables that only one storage has, because they
 //! are derived or short-lived (a search index, attempt counts), are not included; the target rebuilds them
-//! ([`Target::index`]).
+//! ([`TransferTarget::index`]).
 //!
-//! The caller reads with [`Source::read`] and writes with [`Target::write`]. Each written batch includes the progress,
-//! so that a transfer can be interrupted at any time and resumed.
+//! The caller reads with [`TransferSource::read`] and writes with [`TransferTarget::write`]. Each written batch
+//! includes the progress, so that a transfer can be interrupted at any time and resumed.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub const PROGRESS_TABLE: &str = "shop_transfer";
 /// The kind of value in a column, limited to kinds that every storage can tell apart. Ids are 16 bytes, times whole
 /// microseconds since 1970, flags 0 or 1, and snapshots JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CellKind {
     /// A 64-bit integer.
     Number,
     /// Text.
@@ -45,26 +45,26 @@ pub enum Cell {
 }
 
 /// The values of one row, in the order of its table's columns.
-pub type Row = Vec<Cell>;
+pub type TransferRow = Vec<Cell>;
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct TransferColumn {
     /// The column's name.
     pub name: String,
     /// The kind of value it holds.
-    pub kind: Kind,
+    pub kind: CellKind,
     /// Whether it may be null.
     pub optional: bool,
 }
 
 /// A table of one storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct TransferTable {
     /// The table's name.
     pub name: String,
-    /// The columns, in the order of a [`Row`]'s cells.
-    pub columns: Vec<Column>,
+    /// The columns, in the order of a [`TransferRow`]'s cells.
+    pub columns: Vec<TransferColumn>,
     /// The indexes of the columns that identify and order rows here; never optional ones.
     pub key: Vec<usize>,
     /// The tables that rows refer to; they are filled first.
@@ -73,7 +73,7 @@ pub struct Table {
     pub seeded: bool,
 }
 
-impl Table {
+impl TransferTable {
     /// The values of a row's key columns.
     #[must_use]
     pub fn key_of(&self, row: &[Cell]) -> Vec<Cell> {
@@ -83,7 +83,7 @@ impl Table {
 
 /// The progress of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Step {
+pub struct TableProgress {
     /// The key of the last transferred row, in the source's order; `None` before the first.
     pub after: Option<Vec<Cell>>,
     /// The number of transferred rows.
@@ -92,11 +92,11 @@ pub struct Step {
 
 /// The state of an unfinished transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The [`Source::identity`] of the source.
+pub struct TransferProgress {
+    /// The [`TransferSource::identity`] of the source.
     pub source: String,
     /// The progress of each table, by its name.
-    pub steps: BTreeMap<String, Step>,
+    pub steps: BTreeMap<String, TableProgress>,
 }
 
 /// A storage that rows are read from.
@@ -105,31 +105,32 @@ pub struct Progress {
 /// All reads see the same state, however long the transfer takes. The storage prevents changes in the meantime as far
 /// as it can.
 #[async_trait]
-pub trait Source: Send + Sync {
+pub trait TransferSource: Send + Sync {
     /// The permanent identity of this storage, unique to it; a copy of it has the same.
     fn identity(&self) -> &str;
     /// All tables to transfer, each after the tables that it needs.
-    fn tables(&self) -> &[Table];
+    fn tables(&self) -> &[TransferTable];
     /// The number of rows in a table.
-    async fn count(&self, table: &Table) -> StoreResult<u64>;
+    async fn count(&self, table: &TransferTable) -> StoreResult<u64>;
     /// Reads at most `limit` rows after this key, in key order.
-    async fn read(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<Row>>;
+    async fn read(&self, table: &TransferTable, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<TransferRow>>;
 }
 
 /// A storage that rows are written to.
 ///
 /// # Contract
-/// Each call is atomic and durable. [`Target::begin`] is called once, first, and [`Target::finish`] last.
+/// Each call is atomic and durable. [`TransferTarget::begin`] is called once, first, and [`TransferTarget::finish`]
+/// last.
 #[async_trait]
-pub trait Target: Source {
+pub trait TransferTarget: TransferSource {
     /// The unfinished transfer, if any.
-    async fn progress(&self) -> StoreResult<Option<Progress>>;
+    async fn progress(&self) -> StoreResult<Option<TransferProgress>>;
     /// Starts a transfer from this source: deletes the rows of an empty shop, and prevents any shop from opening the
     /// storage.
     async fn begin(&self, source: &str) -> StoreResult<()>;
     /// Adds rows, in the column order of the source's `table`, and saves the progress as `step`. Refused when another
     /// process has advanced the table in the meantime.
-    async fn write(&self, table: &Table, rows: &[Row], step: &Step) -> StoreResult<()>;
+    async fn write(&self, table: &TransferTable, rows: &[TransferRow], step: &TableProgress) -> StoreResult<()>;
     /// Indexes the next transferred products (at most `limit`) for search, by
     /// [`Product::search_document`](crate::catalog::Product::search_document). Returns the number of products indexed:
     /// 0 when all are done.
@@ -140,11 +141,11 @@ pub trait Target: Source {
 
 /// Sorts tables by name, with each after the tables that it needs. (Tables that need each other come last.)
 #[must_use]
-pub fn in_order(mut tables: Vec<Table>) -> Vec<Table> {
+pub fn in_order(mut tables: Vec<TransferTable>) -> Vec<TransferTable> {
     tables.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut ordered: Vec<Table> = Vec::with_capacity(tables.len());
+    let mut ordered: Vec<TransferTable> = Vec::with_capacity(tables.len());
     while !tables.is_empty() {
-        let waits = |table: &Table, rest: &[Table]| {
+        let waits = |table: &TransferTable, rest: &[TransferTable]| {
             table.needs.iter().any(|need| *need != table.name && rest.iter().any(|other| other.name == *need))
         };
         let (waiting, free): (Vec<_>, Vec<_>) = tables.iter().cloned().partition(|table| waits(table, &tables));
@@ -162,12 +163,12 @@ pub fn in_order(mut tables: Vec<Table>) -> Vec<Table> {
 mod tests {
     use super::*;
 
-    fn table(name: &str, needs: &[&str]) -> Table {
+    fn table(name: &str, needs: &[&str]) -> TransferTable {
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        Table { name: name.to_owned(), columns: Vec::new(), key: Vec::new(), needs, seeded: false }
+        TransferTable { name: name.to_owned(), columns: Vec::new(), key: Vec::new(), needs, seeded: false }
     }
 
-    fn names(tables: Vec<Table>) -> Vec<String> {
+    fn names(tables: Vec<TransferTable>) -> Vec<String> {
         in_order(tables).into_iter().map(|table| table.name).collect()
     }
 
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_key_is_some_of_a_row() {
-        let table = Table { key: vec![2, 0], ..table("a", &[]) };
+        let table = TransferTable { key: vec![2, 0], ..table("a", &[]) };
         let row = [Cell::Number(1), Cell::Null, Cell::Text("x".into())];
         assert_eq!(table.key_of(&row), [Cell::Text("x".into()), Cell::Number(1)]);
     }

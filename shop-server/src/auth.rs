@@ -102,9 +102,9 @@ extractors! {
     Staff, schemes: [STAFF], public: false, identify: somebody, judge: Actor::require_staff;
 }
 
-/// Returns the shop, which every request's data holds (see [`crate::site`]).
+/// Returns the shop, which every request's data holds (see [`crate::router`]).
 fn shop(request: &Request) -> Result<&Shop> {
-    request.data::<Shop>().ok_or_else(|| Problem::fault("the site has no shop"))
+    request.data::<Shop>().ok_or_else(|| Problem::fault("the router has no shop"))
 }
 
 /// Identifies the holder of a cart token.

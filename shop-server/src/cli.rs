@@ -9,10 +9,10 @@ use shop_core::error::{BoxError, with_causes};
 
 use crate::api::Api;
 use crate::config::Config;
+use crate::csv_file::{Export, Import};
 use crate::openapi::Document;
-use crate::sheet::{Export, Import};
-use crate::superuser::Answers;
-use crate::{commands, logging, sheet, transfer};
+use crate::superuser::PromptAnswers;
+use crate::{commands, csv_file, logging, transfer};
 
 /// The shop as one binary, configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -129,7 +129,7 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Serve => runtime.block_on(commands::serve(&config, false)),
         Command::Migrate => runtime.block_on(commands::migrate(&config)),
         Command::Createsuperuser { email, noinput } => {
-            let answers = Answers::gather(email, !noinput)?;
+            let answers = PromptAnswers::gather(email, !noinput)?;
             runtime.block_on(commands::create_superuser(&config, answers))
         }
         Command::Backup { file } => commands::backup(&config, &file),
@@ -137,10 +137,10 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Check => runtime.block_on(commands::check(&config)),
         Command::Transfer { from, to } => runtime.block_on(transfer::transfer(&config, &from, &to)),
         Command::Import { what, file, dry_run, delimiter, ignore_unknown_columns } => {
-            let format = sheet::Format { delimiter, ignores_unknown: ignore_unknown_columns };
-            runtime.block_on(sheet::import(&config, &file, sheet::Options { what, format, dry_run }))
+            let format = csv_file::Format { delimiter, ignores_unknown: ignore_unknown_columns };
+            runtime.block_on(csv_file::import(&config, &file, csv_file::ImportOptions { what, format, dry_run }))
         }
-        Command::Export { what, file, excel } => runtime.block_on(sheet::export(&config, what, &file, excel)),
+        Command::Export { what, file, excel } => runtime.block_on(csv_file::export(&config, what, &file, excel)),
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }

@@ -11,7 +11,7 @@ use shop_core::{Actor, Shop};
 use crate::config::{self, Config, Database, key_file};
 use crate::serve::stop_signal;
 use crate::storage::{self, Purpose, Storage};
-use crate::superuser::{self, Answers};
+use crate::superuser::{self, PromptAnswers};
 use crate::welcome::Welcome;
 use crate::{demo, logging, start};
 
@@ -85,7 +85,7 @@ pub(crate) async fn migrate(config: &Config) -> Result {
 }
 
 /// Creates a superuser, whether or not a server is running.
-pub(crate) async fn create_superuser(config: &Config, answers: Answers) -> Result {
+pub(crate) async fn create_superuser(config: &Config, answers: PromptAnswers) -> Result {
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
     let made = shop.accounts().create_superuser(&Actor::system(), answers.into()).await;

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::RequestOrigin;
 use crate::health::{LIVE, READY};
-use crate::site::text;
+use crate::router::text;
 
 /// The path of the page.
 pub(crate) const PATH: &str = "/";

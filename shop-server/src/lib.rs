@@ -3,10 +3,10 @@
 //!
 //! # The path of a request
 //! [`start`] builds the server from configuration, storage and shop. [`serve`] accepts the connection and limits the
-//! time for reading the headers. [`edge`] assigns a request id, limits the body and removes the slash at the path's
-//! end. [`site`] routes the request to the API or to one of the other pages. [`auth`] turns tokens into the core's
-//! actor, [`field`] reads the body, the handler in [`api`] calls the core, and [`answer`] writes the response. Every
-//! error leaves as a [`problem`].
+//! time for reading the headers. [`middleware`] assigns a request id, limits the body and removes the slash at the
+//! path's end. [`router`] routes the request to the API or to one of the other pages. [`auth`] turns tokens into the
+//! core's actor, [`field`] reads the body, the handler in [`api`] calls the core, and [`response`] writes the response.
+//! Every error leaves as a [`problem`].
 //!
 //! # Adding an endpoint
 //! 1. In `api/<domain>/bodies.rs`, declare the request body with `requests!` (see `api/macros.rs`): a name, the core's
@@ -18,12 +18,13 @@
 //! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order: the
 //!    caller ([`auth::Caller`], [`auth::User`], [`auth::Staff`]) first, because arguments are read in order and
 //!    identity and role are checked before the body; path parameters **in the order of the path** (poem-openapi binds
-//!    them by position); query parameters as `Query<Optional<T>>`; [`answer::Paging`] named `paging` for lists;
-//!    [`answer::IdempotencyKey`] named `idempotency_key` and [`answer::IfMatch`] named `if_match`; the body as
+//!    them by position); query parameters as `Query<Optional<T>>`; [`response::Paging`] named `paging` for lists;
+//!    [`response::IdempotencyKey`] named `idempotency_key` and [`response::IfMatch`] named `if_match`; the body as
 //!    [`field::JsonBody`] last.
-//! 4. Call the core and wrap the result: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
-//!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?`
-//!    turns the core's errors into responses. Do not declare errors: the document gets them by rule ([`openapi`]).
+//! 4. Call the core and wrap the result: [`response::JsonResponse`], [`response::Created`], [`response::NoContent`],
+//!    [`response::VersionedResponse`], [`response::ReplayableResponse`], [`response::List`]. The return type is
+//!    [`problem::Result`]; `?` turns the core's errors into responses. Do not declare errors: the document gets them by
+//!    rule ([`openapi`]).
 //! 5. Add a new type of endpoints to `endpoints!` in `api/mod.rs`.
 //! 6. Write the black-box test in `tests/http/<domain>.rs` (`Server::start_shop()`), and regenerate the document
 //!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
@@ -33,7 +34,7 @@
 //! ```
 //! use poem_openapi::{Object, OpenApi};
 //! use serde::Serialize;
-//! use shop_server::answer::{Answer, Created};
+//! use shop_server::response::{JsonResponse, Created};
 //! use shop_server::field::{JsonBody, Optional, Required};
 //! use shop_server::problem::Result;
 //!
@@ -60,14 +61,13 @@
 //!         let mut checks = shop_core::field::Checks::new();
 //!         let text = checks.required("text", request.text.into(), Ok);
 //!         checks.finish()?;
-//!         Ok(Answer(Note { id: "1".into(), text: text.unwrap_or_default() }))
+//!         Ok(JsonResponse(Note { id: "1".into(), text: text.unwrap_or_default() }))
 //!     }
 //! }
 //! # let document = shop_server::openapi::Document::of::<Notes>();
 //! # assert_eq!(document.paths()[0].path, "/notes/");
 //! ```
 
-pub mod answer;
 pub mod api;
 pub mod auth;
 pub mod cli;
@@ -75,22 +75,23 @@ pub mod client;
 mod commands;
 pub mod config;
 pub mod cookies;
+mod csv_file;
 pub mod demo;
 pub mod devices;
-pub mod edge;
 pub mod field;
 pub mod health;
 mod home;
 pub mod limits;
 pub mod logging;
 pub mod mail;
+pub mod middleware;
 pub mod openapi;
 pub mod problem;
 mod progress;
+pub mod response;
+pub mod router;
 mod security;
 pub mod serve;
-mod sheet;
-pub mod site;
 pub mod start;
 mod storage;
 pub mod stripe;

@@ -54,7 +54,7 @@ pub enum Attempt {
 
 impl Attempt {
     /// Part of the shared counters' keys; changing it resets their counts.
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::SignIn => "sign-in",
             Self::Confirm => "confirm",
@@ -67,13 +67,13 @@ impl Attempt {
     }
 
     /// The group it is counted in per address. Account actions share one group, so that shopping does not use it up.
-    fn together(self) -> Together {
+    fn together(self) -> AddressGroup {
         match self {
-            Self::SignIn | Self::Confirm | Self::Mail => Together::Accounts,
-            Self::Order => Together::Orders,
-            Self::Cart => Together::Carts,
-            Self::Coupon => Together::Coupons,
-            Self::Quote => Together::Quotes,
+            Self::SignIn | Self::Confirm | Self::Mail => AddressGroup::Accounts,
+            Self::Order => AddressGroup::Orders,
+            Self::Cart => AddressGroup::Carts,
+            Self::Coupon => AddressGroup::Coupons,
+            Self::Quote => AddressGroup::Quotes,
         }
     }
 
@@ -90,7 +90,7 @@ impl Attempt {
 
 /// A group of actions counted together per address. A household or an office shares one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Together {
+enum AddressGroup {
     Accounts,
     Orders,
     Carts,
@@ -98,11 +98,11 @@ enum Together {
     Quotes,
 }
 
-impl Together {
+impl AddressGroup {
     const ALL: [Self; 5] = [Self::Accounts, Self::Orders, Self::Carts, Self::Coupons, Self::Quotes];
 
     /// Part of the shared counters' keys; changing it resets their counts.
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Accounts => "address",
             Self::Orders => "address-orders",
@@ -144,9 +144,9 @@ pub struct Limits(Option<Counters>);
 struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
-    addresses: [(Together, Tries); 5],
+    addresses: [(AddressGroup, Tries); 5],
     /// The same for the wider networks of IPv6 clients.
-    wide: [(Together, Tries); 5],
+    wide: [(AddressGroup, Tries); 5],
     accounts: [(Attempt, Tries); 7],
 }
 
@@ -154,14 +154,14 @@ impl Limits {
     /// Creates the limits, on or off.
     pub fn new(on: bool) -> Self {
         let accounts = |attempt: Attempt| (attempt, Tries::new(attempt.per_account()));
-        let addresses = |together: Together| (together, Tries::new(together.per_address()));
-        let wide = |together: Together| (together, Tries::new(times(WIDE_BUDGET, together.per_address())));
+        let addresses = |together: AddressGroup| (together, Tries::new(together.per_address()));
+        let wide = |together: AddressGroup| (together, Tries::new(times(WIDE_BUDGET, together.per_address())));
         Self(on.then(|| {
             Counters {
                 hasher: RandomState::new(),
                 shared: None,
-                addresses: Together::ALL.map(addresses),
-                wide: Together::ALL.map(wide),
+                addresses: AddressGroup::ALL.map(addresses),
+                wide: AddressGroup::ALL.map(wide),
                 accounts: [
                     Attempt::SignIn,
                     Attempt::Confirm,
@@ -206,10 +206,10 @@ impl Limits {
         }
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
             let limit = times(budget, together.per_address());
-            counters.count_together(together.word(), &network.to_string(), limit).await?;
+            counters.count_together(together.name(), &network.to_string(), limit).await?;
         }
         if let Some(account) = account {
-            counters.count_together(attempt.word(), &account, attempt.per_account()).await?;
+            counters.count_together(attempt.name(), &account, attempt.per_account()).await?;
         }
         Ok(())
     }
@@ -226,13 +226,13 @@ impl Limits {
                 tries.give_back(counters.hasher.hash_one(network));
             }
             let limit = times(budget, together.per_address());
-            counters.give_back_together(together.word(), &network.to_string(), limit).await;
+            counters.give_back_together(together.name(), &network.to_string(), limit).await;
         }
         if let Some(account) = account {
             if let Some(tries) = counters.of_account(attempt) {
                 tries.give_back(counters.hasher.hash_one(&account));
             }
-            counters.give_back_together(attempt.word(), &account, attempt.per_account()).await;
+            counters.give_back_together(attempt.name(), &account, attempt.per_account()).await;
         }
     }
 
@@ -258,7 +258,7 @@ impl Limits {
 
 impl Counters {
     /// The counters of networks that have this budget.
-    fn of_network(&self, together: Together, budget: u32) -> Option<&Tries> {
+    fn of_network(&self, together: AddressGroup, budget: u32) -> Option<&Tries> {
         let networks = if budget == WIDE_BUDGET { &self.wide } else { &self.addresses };
         networks.iter().find(|(known, _)| *known == together).map(|(_, tries)| tries)
     }

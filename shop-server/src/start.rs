@@ -17,12 +17,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::api::{self, Context};
 use crate::config::{self, Config, ConfigError, any_key, existing_key, missing, secret_key};
 use crate::cookies::CookieMode;
-use crate::edge::{Cors, Metrics};
 use crate::health::Health;
 use crate::limits::Limits;
 use crate::mail;
+use crate::middleware::{Cors, Metrics};
+use crate::router::{RouterOptions, router};
 use crate::serve::{self, ConnectionLimits};
-use crate::site::{Options, site};
 use crate::stripe::{StripeGateway, StripeOptions};
 use crate::webhooks::HttpSender;
 use crate::welcome;
@@ -84,7 +84,7 @@ pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, Bo
     builder_with(config, store, &key)
 }
 
-fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) -> Result<ShopBuilder, BoxError> {
+fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::ConfigSecret) -> Result<ShopBuilder, BoxError> {
     let settings = Settings {
         currency: config.currency,
         frontend_url: config.frontend_url.clone(),
@@ -133,7 +133,7 @@ fn card_gateway(stripe: &config::Stripe) -> Result<StripeGateway, BoxError> {
              looking them up, minutes later"
         );
     }
-    let secret = |secret: &config::Secret| secret.expose().into();
+    let secret = |secret: &config::ConfigSecret| secret.expose().into();
     StripeGateway::new(StripeOptions {
         secret_key: secret(&stripe.secret_key),
         webhook_secrets: stripe.webhook_secrets.iter().map(secret).collect(),
@@ -185,7 +185,7 @@ pub async fn serve_on(
         Box::pin(async move { shop.store().ping().await.map_err(BoxError::from) })
     })));
     let cookies = CookieMode::new(config).map(Arc::new);
-    let options = Options {
+    let options = RouterOptions {
         cors: Cors::new(config.cors_allowed_origins.clone(), config.auth_cookies),
         health: Arc::clone(&health),
         metrics: metrics.clone().filter(|_| config.metrics),
@@ -195,7 +195,7 @@ pub async fn serve_on(
         docs: config.docs,
     };
     let context = Context { shop: shop.clone(), limits: Arc::clone(&limits), cookies };
-    let endpoint = site(api::Api::new(context), options);
+    let endpoint = router(api::Api::new(context), options);
     let upkeep = tokio::spawn(async move {
         let mut ticks = interval(UPKEEP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -37,7 +37,7 @@ impl Storage {
     pub(crate) async fn open(config: &Config, purpose: Purpose) -> Result<Self, BoxError> {
         match &config.database {
             Database::Sqlite(path) => {
-                let options = shop_store_sqlite::Options::new(path)
+                let options = shop_store_sqlite::SqliteOptions::new(path)
                     .server(purpose == Purpose::Serve)
                     .tool(purpose != Purpose::Serve)
                     .checkpoints(config.checkpoints)

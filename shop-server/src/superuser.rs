@@ -11,18 +11,18 @@ const PASSWORD: &str = "SUPERUSER_PASSWORD";
 
 /// The credentials of the new superuser.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct PromptAnswers {
     email: String,
     password: Secret,
 }
 
-impl From<Answers> for SuperuserInput {
-    fn from(answers: Answers) -> Self {
+impl From<PromptAnswers> for SuperuserInput {
+    fn from(answers: PromptAnswers) -> Self {
         Self { email: answers.email.into(), password: answers.password.into() }
     }
 }
 
-impl Answers {
+impl PromptAnswers {
     /// Takes what the command line and the environment provide, and prompts for the rest if allowed.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ fn answer(question: &str) -> io::Result<String> {
     terminal.flush()?;
     let mut line = String::new();
     if io::stdin().lock().read_line(&mut line)? == 0 {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nobody answered"));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no answer was given"));
     }
     if Hidden::is_on() {
         terminal.write_all(b"\n")?;
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn without_asking_everything_must_be_given() {
-        assert!(Answers::gather(None, false).unwrap_err().to_string().contains("--email"));
+        assert!(PromptAnswers::gather(None, false).unwrap_err().to_string().contains("--email"));
     }
 
     #[test]

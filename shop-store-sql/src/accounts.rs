@@ -10,15 +10,15 @@ use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use super::PostgresStore;
 use super::error::store_error;
-use super::kept;
-use super::paging::{Key, List, Query};
+use super::list_counts;
+use super::paging::{Key, ListQuery, QueryBuilder};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of};
+use super::rows::{ColumnReader, ReadRow as _, StatementArguments, at, ids, is_one_of};
 
 /// A session and its user.
 pub(crate) type SignedIn = (Session, User);
@@ -33,10 +33,10 @@ pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     );
     pool.loader(
         sql,
-        |asked| Values::new().put(ids(asked)),
+        |asked| StatementArguments::new().put(ids(asked)),
         |rows, _| {
             let read = |row| {
-                let mut columns = Columns::new(row);
+                let mut columns = ColumnReader::new(row);
                 let session = Session::read(&mut columns)?;
                 Ok((session.id, Arc::new((session, User::read(&mut columns)?))))
             };
@@ -45,8 +45,8 @@ pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     )
 }
 
-fn users() -> List<UserSort, User> {
-    List::of("users.id", |key| {
+fn users() -> ListQuery<UserSort, User> {
+    ListQuery::of("users.id", |key| {
         Some(match key {
             UserSort::DateJoined => Key::Time("users.date_joined"),
             UserSort::Email => Key::Text("users.email_key"),
@@ -69,9 +69,9 @@ impl AccountsRepository for PostgresStore {
     }
 
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
-        let mut query = Query::from(User::TABLE);
-        let keys = [filter.is_active.map(kept::flag), filter.is_staff.map(kept::flag), None];
-        query.kept(self.kept(User::TABLE, filter.search.is_none().then_some(keys)));
+        let mut query = QueryBuilder::from(User::TABLE);
+        let keys = [filter.is_active.map(list_counts::flag), filter.is_staff.map(list_counts::flag), None];
+        query.stored_count(self.stored_count(User::TABLE, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
             // Spelled out: the few staff users have a partial index.
@@ -88,15 +88,15 @@ impl AccountsRepository for PostgresStore {
     }
 
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
-        self.pool.first("WHERE otps.user_id = $1", Values::new().put(user.0)).await
+        self.pool.first("WHERE otps.user_id = $1", StatementArguments::new().put(user.0)).await
     }
 
     async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>> {
         let sql = "SELECT day, count FROM daily_counts WHERE user_id = $1 AND what = $2";
-        let values = Values::new().put(user.0).put(what.word());
+        let values = StatementArguments::new().put(user.0).put(what.as_str());
         let rows = self.pool.rows(sql.to_owned(), values).await?;
         let read = |row| {
-            let mut columns = Columns::new(row);
+            let mut columns = ColumnReader::new(row);
             Ok(DailyCount { day: columns.take()?, count: columns.take()? })
         };
         rows.first().map(read).transpose().map_err(store_error)
@@ -105,7 +105,7 @@ impl AccountsRepository for PostgresStore {
     async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>> {
         let end = "WHERE NOT users.email_verified AND users.date_joined < $1 AND users.id > $2
             ORDER BY users.id LIMIT $3";
-        let values = Values::new().put(at(before)).put(after.0).put(i64::from(limit));
+        let values = StatementArguments::new().put(at(before)).put(after.0).put(i64::from(limit));
         self.pool.all(end, values).await
     }
 }

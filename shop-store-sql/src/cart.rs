@@ -12,13 +12,13 @@ use shop_core::store::StoreResult;
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Values, at, ids, is_one_of, records, select};
+use super::rows::{StatementArguments, at, ids, is_one_of, records, select};
 
 /// Open carts by customer; each customer has at most one.
 pub(crate) fn open_carts(pool: &Arc<Pool>) -> Loader<UserId, Arc<Cart>> {
     pool.loader(
         select::<Cart>(&format!("WHERE {} AND carts.status = 'open'", is_one_of("carts.customer_id"))),
-        |asked| Values::new().put(ids(asked)),
+        |asked| StatementArguments::new().put(ids(asked)),
         |rows, _| {
             let carts = records::<Cart>(rows)?.into_iter();
             Ok(carts.filter_map(|cart| Some((cart.customer_id?, Arc::new(cart)))).collect())
@@ -36,7 +36,7 @@ impl CartRepository for PostgresStore {
         // A cart cannot change before it is created; this lets the index on `created_at` be used.
         let sql = "WHERE carts.customer_id IS NULL AND carts.status <> 'ordered' AND carts.created_at <= $1
             AND carts.updated_at <= $1 ORDER BY carts.created_at, carts.id LIMIT $2";
-        let values = Values::new().put(at(before)).put(i64::from(limit));
+        let values = StatementArguments::new().put(at(before)).put(i64::from(limit));
         self.pool.all(sql, values).await
     }
 

@@ -16,16 +16,16 @@ use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word;
+use shop_core::string_enum::StringEnum;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::store_error;
-use super::listed::Reading;
-use super::paging::{Key, List, Query, Value};
+use super::listed::ProductListRead;
+use super::paging::{Key, ListQuery, QueryBuilder, Value};
 use super::pool::Pool;
 use super::read::{Loader, grouped};
-use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, is_storable, records, select};
+use super::rows::{ColumnReader, ReadRow as _, StatementArguments, ids, is_one_of, is_storable, records, select};
 
 /// Products by any of their variants.
 pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Product>> {
@@ -34,7 +34,7 @@ pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Pro
     let sql = select::<Product>(&of_variants);
     pool.loader(
         sql,
-        |asked| Values::new().put(ids(asked)),
+        |asked| StatementArguments::new().put(ids(asked)),
         |rows, asked| {
             let asked: HashSet<&VariantId> = asked.iter().collect();
             let mut found = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn products_by_sku(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> 
         FROM unnest((SELECT $1::text[])) AS asked (sku)) AS owners";
     pool.loader(
         by_text(owners, "id = owners.id LIMIT 1"),
-        |asked| Values::new().put(asked.to_vec()),
+        |asked| StatementArguments::new().put(asked.to_vec()),
         |rows, asked| {
             let asked: HashSet<&str> = asked.iter().map(String::as_str).collect();
             let mut found = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn products_by_sku(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> 
 pub(crate) fn products_by_slug(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> {
     pool.loader(
         by_text("unnest((SELECT $1::text[])) AS asked (slug)", "slug = asked.slug LIMIT 1"),
-        |asked| Values::new().put(asked.to_vec()),
+        |asked| StatementArguments::new().put(asked.to_vec()),
         |rows, _| {
             let products: Vec<Product> = records(rows)?;
             Ok(products.into_iter().map(|product| (product.slug.clone(), Arc::new(product))).collect())
@@ -99,7 +99,7 @@ pub(crate) fn products_by_name(pool: &Arc<Pool>) -> Loader<String, Vec<Arc<Produ
         by_text(asked, named),
         |asked| {
             let keys: Vec<String> = asked.iter().map(|name| name_key(name)).collect();
-            Values::new().put(keys).put(asked.to_vec())
+            StatementArguments::new().put(keys).put(asked.to_vec())
         },
         |rows, _| {
             let products = records::<Product>(rows)?.into_iter();
@@ -172,8 +172,8 @@ fn is_no_word(word: &str) -> bool {
     word.is_empty() || word.contains('\0')
 }
 
-fn categories() -> List<CategorySort, Category> {
-    List::of("categories.id", |key| {
+fn categories() -> ListQuery<CategorySort, Category> {
+    ListQuery::of("categories.id", |key| {
         Some(match key {
             CategorySort::Position => Key::Number("categories.position"),
             CategorySort::Name => Key::Text("categories.name_key"),
@@ -183,8 +183,8 @@ fn categories() -> List<CategorySort, Category> {
 
 /// The list of search results (for lists without a search, see [`super::listed`]). The rank is 0 unless the list is
 /// ordered by it.
-fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
-    List {
+fn products(ranked: bool) -> ListQuery<ProductSort, FoundProduct> {
+    ListQuery {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::columns()),
         key: if ranked { |key| product_key(key).or(Some(Key::Number("found.rank"))) } else { product_key },
         id: "products.id",
@@ -202,8 +202,8 @@ fn product_key(key: ProductSort) -> Option<Key> {
 }
 
 /// The query of a search.
-fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
-    let mut query = Query::from("products");
+fn product_query(filter: &ProductFilter, ranked: bool) -> QueryBuilder {
+    let mut query = QueryBuilder::from("products");
     if filter.search.iter().any(|word| is_no_word(word)) {
         query.is("FALSE");
         return query;
@@ -216,7 +216,7 @@ fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
     if !filter.search.is_empty() {
         query.filter("products.search @@ ?::text::tsquery", Some(search_query(&filter.search, "")));
     }
-    query.filter("products.status = ?", filter.status.map(Word::word));
+    query.filter("products.status = ?", filter.status.map(StringEnum::as_str));
     query.filter(
         "products.category_id IN (WITH RECURSIVE below (id) AS (
             SELECT ?::uuid UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
@@ -282,11 +282,11 @@ impl CatalogRepository for PostgresStore {
             && !filter.search.is_empty()
             && !filter.search.iter().any(|word| is_no_word(word));
         if filter.search.is_empty() {
-            let reading = Reading { pool: &self.pool, memo: &self.memo, filter, request: page };
+            let reading = ProductListRead { pool: &self.pool, memo: &self.memo, filter, request: page };
             return Ok(reading.page().await?.map(|found| found.product));
         }
         let mut query = product_query(filter, ranked);
-        query.kept(self.kept(Product::TABLE, None));
+        query.stored_count(self.stored_count(Product::TABLE, None));
         let found = products(ranked).page(&self.pool, query, page).await?;
         Ok(found.map(|found| found.product))
     }
@@ -303,12 +303,12 @@ impl CatalogRepository for PostgresStore {
             "WHERE {} AND (price_history.ends_at IS NULL OR price_history.ends_at > $2)",
             is_one_of("price_history.variant_id")
         );
-        let values = Values::new().put(ids(variants)).put(ended_after);
+        let values = StatementArguments::new().put(ids(variants)).put(ended_after);
         self.pool.all(&end, values).await
     }
 
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {
-        self.pool.first("WHERE categories.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE categories.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>> {
@@ -321,10 +321,10 @@ impl CatalogRepository for PostgresStore {
         let sql = format!(
             "SELECT category_tree.version, categories.id IS NOT NULL, {columns} FROM category_tree LEFT JOIN categories ON true"
         );
-        let rows = self.pool.rows(sql, Values::new()).await?;
+        let rows = self.pool.rows(sql, StatementArguments::new()).await?;
         let mut tree = CategoryTree::default();
         for row in &rows {
-            let mut columns = Columns::new(row);
+            let mut columns = ColumnReader::new(row);
             tree.version = columns.take().map_err(store_error)?;
             if columns.take().map_err(store_error)? {
                 tree.categories.push(Category::read(&mut columns).map_err(store_error)?);
@@ -334,11 +334,11 @@ impl CatalogRepository for PostgresStore {
     }
 
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
-        categories().page(&self.pool, Query::from("categories"), page).await
+        categories().page(&self.pool, QueryBuilder::from("categories"), page).await
     }
 
     async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
-        self.pool.first("WHERE promotions.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE promotions.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn list_promotions(
@@ -350,7 +350,7 @@ impl CatalogRepository for PostgresStore {
     }
 
     async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
-        self.pool.first("WHERE tax_rates.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE tax_rates.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {

@@ -5,11 +5,11 @@ use shop_core::details::{DetailsRepository, ShopDetails};
 use shop_core::store::StoreResult;
 
 use super::PostgresStore;
-use super::rows::Values;
+use super::rows::StatementArguments;
 
 #[async_trait]
 impl DetailsRepository for PostgresStore {
     async fn shop_details(&self) -> StoreResult<Option<ShopDetails>> {
-        self.pool.first("WHERE shop_details.id = $1", Values::new().put(ShopDetails::ID)).await
+        self.pool.first("WHERE shop_details.id = $1", StatementArguments::new().put(ShopDetails::ID)).await
     }
 }

@@ -17,8 +17,8 @@ pub enum OpenError {
     /// The address leads to a server that takes no writes.
     #[error("{0}")]
     Standby(Standby),
-    /// There is a pgbouncer, but [`Options::pgbouncer`](super::Options::pgbouncer) is not set.
-    #[error("there is a pgbouncer in front of the database, and the store was not told so: {0}")]
+    /// There is a pgbouncer, but [`PostgresOptions::pgbouncer`](super::PostgresOptions::pgbouncer) is not set.
+    #[error("there is a pgbouncer in front of the database, but the store is not configured for it: {0}")]
     Pgbouncer(#[source] BoxError),
     /// The server's certificate cannot be accepted.
     #[error("cannot connect to the database: {reason} ({source})")]
@@ -62,10 +62,10 @@ pub enum OpenError {
         known: i64,
     },
     /// A shop is being moved into the database, and the transfer is not finished.
-    #[error("a transfer into the database is not finished: run it again, it goes on where it stopped")]
+    #[error("a transfer into the database is not finished: run it again, and it continues where it stopped")]
     Unfinished,
     /// A shop cannot be moved out of a database that is being written to.
-    #[error("somebody is writing to the database: stop its servers first")]
+    #[error("another program is writing to the database: stop its servers first")]
     Written,
     /// The schema differs from what the migrations created.
     #[error("the schema of the database was changed by hand: {0}")]
@@ -121,7 +121,7 @@ fn is_undeclared_pgbouncer(error: &Error) -> bool {
 
 /// What a failed statement implies for a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum FailureKind {
     /// Two transactions conflicted: the same transaction may succeed at once.
     Clash,
     /// The connection is gone, or must be closed; another one may work at once.
@@ -133,38 +133,38 @@ pub(crate) enum Trouble {
 }
 
 /// Classifies a failure by its SQLSTATE (PostgreSQL's documentation, appendix A).
-pub(crate) fn trouble(error: &Error) -> Trouble {
+pub(crate) fn failure_kind(error: &Error) -> FailureKind {
     match error {
         Error::Database(error) => {
             let code = error.code();
             let code = code.as_deref().unwrap_or_default();
             match code {
                 // serialization_failure, deadlock_detected, lock_not_available.
-                "40001" | "40P01" | "55P03" => Trouble::Clash,
+                "40001" | "40P01" | "55P03" => FailureKind::Clash,
                 // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout,
                 // idle_in_transaction_session_timeout.
-                "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" => Trouble::Lost,
+                "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" => FailureKind::Lost,
                 // "cached plan must not change result type": another server migrated the schema.
-                "0A000" if error.message().contains("cached plan") => Trouble::Lost,
+                "0A000" if error.message().contains("cached plan") => FailureKind::Lost,
                 // query_canceled (by the timeout), read_only_sql_transaction (a standby), io_error.
-                "57014" | "25006" | "58030" => Trouble::Busy,
-                _ if code.starts_with("08") => Trouble::Lost,
+                "57014" | "25006" | "58030" => FailureKind::Busy,
+                _ if code.starts_with("08") => FailureKind::Lost,
                 // insufficient_resources: disk full, out of memory, too many connections.
-                _ if code.starts_with("53") => Trouble::Busy,
-                _ => Trouble::Fault,
+                _ if code.starts_with("53") => FailureKind::Busy,
+                _ => FailureKind::Fault,
             }
         }
-        Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed | Error::BeginFailed => Trouble::Lost,
-        Error::PoolTimedOut | Error::PoolClosed | Error::Tls(_) => Trouble::Busy,
-        _ => Trouble::Fault,
+        Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed | Error::BeginFailed => FailureKind::Lost,
+        Error::PoolTimedOut | Error::PoolClosed | Error::Tls(_) => FailureKind::Busy,
+        _ => FailureKind::Fault,
     }
 }
 
 /// Classifies a failure for the caller: a retry may succeed, or never will.
 pub(crate) fn store_error(error: Error) -> StoreError {
-    match trouble(&error) {
-        Trouble::Fault => StoreError::Fault(error.into()),
-        Trouble::Clash | Trouble::Lost | Trouble::Busy => StoreError::Unavailable(error.into()),
+    match failure_kind(&error) {
+        FailureKind::Fault => StoreError::Fault(error.into()),
+        FailureKind::Clash | FailureKind::Lost | FailureKind::Busy => StoreError::Unavailable(error.into()),
     }
 }
 
@@ -176,21 +176,21 @@ pub(crate) fn is_state(error: &Error, state: &str) -> bool {
 /// A failure that is reported to several callers.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct Shared(Arc<StoreError>);
+pub(crate) struct SharedError(Arc<StoreError>);
 
-impl From<StoreError> for Shared {
+impl From<StoreError> for SharedError {
     fn from(error: StoreError) -> Self {
         Self(Arc::new(error))
     }
 }
 
-impl From<Shared> for StoreError {
-    fn from(shared: Shared) -> Self {
+impl From<SharedError> for StoreError {
+    fn from(shared: SharedError) -> Self {
         match Arc::try_unwrap(shared.0) {
             Ok(error) => error,
             Err(shared) => match &*shared {
-                Self::Unavailable(_) => Self::Unavailable(Box::new(Shared(shared))),
-                Self::Fault(_) => Self::Fault(Box::new(Shared(shared))),
+                Self::Unavailable(_) => Self::Unavailable(Box::new(SharedError(shared))),
+                Self::Fault(_) => Self::Fault(Box::new(SharedError(shared))),
             },
         }
     }

@@ -17,17 +17,17 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::kept;
-use super::paging::{Key, List, Query, by_creation};
+use super::list_counts;
+use super::paging::{Key, ListQuery, QueryBuilder, by_creation};
 use super::pool::Pool;
 use super::read::{Loader, grouped};
-use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, records, select};
+use super::rows::{ColumnReader, ReadRow as _, StatementArguments, ids, is_one_of, records, select};
 
 /// All locations. There is no key, so concurrent callers share the next statement.
 pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {
     pool.loader(
         select::<Location>("ORDER BY locations.priority, locations.id"),
-        |_| Values::new(),
+        |_| StatementArguments::new(),
         |rows, _| Ok(vec![((), Arc::new(records(rows)?))]),
     )
 }
@@ -45,10 +45,10 @@ pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed
     );
     pool.loader(
         sql,
-        |asked| Values::new().put(ids(asked)),
+        |asked| StatementArguments::new().put(ids(asked)),
         |rows, _| {
             let read = |row| {
-                let mut columns = Columns::new(row);
+                let mut columns = ColumnReader::new(row);
                 let (priority, level) = (columns.take()?, StockLevel::read(&mut columns)?);
                 Ok((level.variant_id, (priority, level)))
             };
@@ -57,14 +57,14 @@ pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed
     )
 }
 
-fn levels() -> List<StockSort, StockLevel> {
-    List::of("stock_levels.location_id", |StockSort::Sku| Some(Key::Text("stock_levels.sku")))
+fn levels() -> ListQuery<StockSort, StockLevel> {
+    ListQuery::of("stock_levels.location_id", |StockSort::Sku| Some(Key::Text("stock_levels.sku")))
 }
 
 #[async_trait]
 impl InventoryRepository for PostgresStore {
     async fn location(&self, id: LocationId) -> StoreResult<Option<Location>> {
-        self.pool.first("WHERE locations.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE locations.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn locations(&self) -> StoreResult<Vec<Location>> {
@@ -72,7 +72,7 @@ impl InventoryRepository for PostgresStore {
     }
 
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>> {
-        by_creation!(Location, "locations").page(&self.pool, Query::from("locations"), page).await
+        by_creation!(Location, "locations").page(&self.pool, QueryBuilder::from("locations"), page).await
     }
 
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>> {
@@ -83,7 +83,7 @@ impl InventoryRepository for PostgresStore {
     }
 
     async fn list_stock(&self, filter: &StockFilter, page: &PageRequest<StockSort>) -> StoreResult<Page<StockLevel>> {
-        let mut query = Query::from("stock_levels");
+        let mut query = QueryBuilder::from("stock_levels");
         query.filter("stock_levels.sku = ?", filter.sku.clone());
         query.filter("stock_levels.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("stock_levels.product_id = ?", filter.product_id.map(Uuid::from));
@@ -101,10 +101,10 @@ impl InventoryRepository for PostgresStore {
         filter: &MovementFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
-        let mut query = Query::from("movements");
+        let mut query = QueryBuilder::from("movements");
         let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
-        let keys = [filter.location_id.map(kept::key), None, None];
-        query.kept(self.kept("movements", by_location_alone.then_some(keys)));
+        let keys = [filter.location_id.map(list_counts::key), None, None];
+        query.stored_count(self.stored_count("movements", by_location_alone.then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone());
         query.filter("movements.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("movements.location_id = ?", filter.location_id.map(Uuid::from));
@@ -117,7 +117,7 @@ impl InventoryRepository for PostgresStore {
         filter: &ReservationFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
-        let mut query = Query::from("reservations");
+        let mut query = QueryBuilder::from("reservations");
         query.filter("reservations.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("reservations.location_id = ?", filter.location_id.map(Uuid::from));
         query.filter("reservations.order_id = ?", filter.order_id.map(Uuid::from));
@@ -131,6 +131,8 @@ impl InventoryRepository for PostgresStore {
     }
 
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {
-        self.pool.all("WHERE reservations.order_id = $1 ORDER BY reservations.id", Values::new().put(order.0)).await
+        self.pool
+            .all("WHERE reservations.order_id = $1 ORDER BY reservations.id", StatementArguments::new().put(order.0))
+            .await
     }
 }

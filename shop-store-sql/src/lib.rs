@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! use shop_core::store::Store as _;
-//! use shop_store_sql::{Options, PostgresStore};
+//! use shop_store_sql::{PostgresOptions, PostgresStore};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let options = Options::parse("postgres://shop:secret@localhost/shop")?.max_connections(20);
+//! let options = PostgresOptions::parse("postgres://shop:secret@localhost/shop")?.max_connections(20);
 //! let store = PostgresStore::connect(options).await?;
 //! store.ping().await?;
 //! store.close().await;
@@ -21,11 +21,11 @@
 //! - `store`: [`PostgresStore`].
 //! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: connections, their errors, and when to retry. The schema is
 //!   in `migrations/`.
-//! - `read`, `rows`, `paging`, `coalesce`: shared by all reads: statements, values in columns, pages, and request
+//! - `read`, `rows`, `paging`, `batching`: shared by all reads: statements, values in columns, pages, and request
 //!   batches of many keys.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the reads of
 //!   each domain, under the core's names. `pricing`: the catalog rows that determine prices.
-//! - `kept`: counts that are stored with the rows. `listed`: product lists.
+//! - `list_counts`: counts that are stored with the rows. `listed`: product lists.
 //! - `commit`: the writes, with a file per domain too.
 //! - `limits`: rate limits shared by all servers.
 //! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
@@ -46,24 +46,24 @@
 //!
 //! # Adding a repository method
 //! 1. Add it to the core's trait with its contract, to the memory store, and to the conformance suite.
-//! 2. Implement it in the file of its domain. `first` and `all` read records, `List` reads a page, and `loader` serves
-//!    hot reads. Text from outside that is compared must pass `is_storable` (the helpers do this), because Postgres
-//!    text cannot contain NUL.
+//! 2. Implement it in the file of its domain. `first` and `all` read records, `ListQuery` reads a page, and `loader`
+//!    serves hot reads. Text from outside that is compared must pass `is_storable` (the helpers do this), because
+//!    Postgres text cannot contain NUL.
 //! 3. If it filters or orders by something new, add an index in a new file in `migrations/` and name that file in
 //!    `migrate`. Never change a released migration. Name every table, key and index explicitly.
 //! 4. Call it in `plans.rs` with every filter, and in `tests/reads.rs`. The tests there fail if a statement scans a
 //!    whole table or if the read takes more than one statement.
 
 mod accounts;
+mod batching;
 mod cart;
 mod catalog;
-mod coalesce;
 mod commit;
 mod details;
 mod error;
 mod inventory;
-mod kept;
 mod limits;
+mod list_counts;
 mod listed;
 mod migrate;
 mod options;
@@ -86,6 +86,6 @@ mod tls;
 mod transfer;
 
 pub use error::{OpenError, Standby};
-pub use options::Options;
+pub use options::PostgresOptions;
 pub use store::PostgresStore;
 pub use transfer::PostgresRows;

@@ -78,7 +78,7 @@ fn fault(error: BoxDynError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use crate::PostgresOptions;
     use crate::testing::{Cluster, texts};
 
     const PERIOD: Duration = Duration::from_mins(5);
@@ -88,8 +88,8 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let url = Cluster::shared().unwrap().database().unwrap();
-            let one = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
-            let other = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+            let one = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
+            let other = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
             for _ in 0..5 {
                 assert_eq!(one.try_limited(b"ann", 10, PERIOD).await.unwrap(), None);
                 assert_eq!(other.try_limited(b"ann", 10, PERIOD).await.unwrap(), None);
@@ -115,7 +115,7 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let url = Cluster::shared().unwrap().database().unwrap();
-            let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+            let store = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
             let tries = (0..40).map(|_| store.try_limited(b"ann", 10, PERIOD));
             let passed = futures_util::future::join_all(tries).await;
             assert_eq!(passed.into_iter().filter(|wait| matches!(wait, Ok(None))).count(), 10);

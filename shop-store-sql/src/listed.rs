@@ -10,15 +10,17 @@ use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, Prod
 use shop_core::page::{Cursor, Page, PageMemo, PageRequest, PageWindow, Position};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 use sqlx_core::sql_str::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::kept;
-use super::paging::{Key, Known, Place, Query, Value, beyond, bounds, counted, ordered, read_with_known};
+use super::list_counts;
+use super::paging::{
+    CursorBound, Key, ListState, QueryBuilder, Value, beyond, bounds, counted, ordered, read_with_known,
+};
 use super::pool::Pool;
-use super::rows::{Columns, ReadRow as _};
+use super::rows::{ColumnReader, ReadRow as _};
 
 /// Whether a product has an offered variant that can be sold now.
 pub(crate) const IN_STOCK: &str = "EXISTS (
@@ -41,7 +43,7 @@ fn key(key: ProductSort) -> Option<Key> {
 }
 
 /// A list that is being read.
-pub(crate) struct Reading<'a> {
+pub(crate) struct ProductListRead<'a> {
     /// The connections.
     pub(crate) pool: &'a Arc<Pool>,
     /// Remembered totals and page positions.
@@ -52,7 +54,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) request: &'a PageRequest<ProductSort>,
 }
 
-impl Reading<'_> {
+impl ProductListRead<'_> {
     /// The requested page.
     pub(crate) async fn page(&self) -> StoreResult<Page<FoundProduct>> {
         let size = i64::from(self.request.size);
@@ -120,11 +122,11 @@ impl Reading<'_> {
     }
 
     /// The ranges that contain the products, as a table `range (status, in_stock)`, or with `category_id`.
-    fn ranges(&self, query: &mut Query) -> String {
+    fn ranges(&self, query: &mut QueryBuilder) -> String {
         let statuses = self.filter.status.map_or_else(|| ProductStatus::ALL.to_vec(), |status| vec![status]);
         let stock = self.filter.in_stock.map_or_else(|| vec![true, false], |in_stock| vec![in_stock]);
         let pairs =
-            statuses.iter().flat_map(|status| stock.iter().map(|in_stock| (status.word().to_owned(), *in_stock)));
+            statuses.iter().flat_map(|status| stock.iter().map(|in_stock| (status.as_str().to_owned(), *in_stock)));
         let (statuses, stock) = pairs.unzip();
         // A SELECT hides the arrays from the planner, see `is_one_of`.
         let ranges = query.bind(
@@ -146,7 +148,7 @@ impl Reading<'_> {
     }
 
     /// Adds the condition that a row is in a range and has a requested price.
-    fn condition(&self, query: &mut Query, price: &str) {
+    fn condition(&self, query: &mut QueryBuilder, price: &str) {
         query.is("listed.status = range.status AND listed.in_stock = range.in_stock");
         if self.filter.category.is_some() {
             query.is("listed.category_id = below.category_id");
@@ -156,7 +158,7 @@ impl Reading<'_> {
     }
 
     /// The stored count, as an expression; NULL if the filter has prices.
-    fn total(&self, query: &mut Query) -> String {
+    fn total(&self, query: &mut QueryBuilder) -> String {
         if self.has_prices() {
             return "NULL::bigint".to_owned();
         }
@@ -172,8 +174,8 @@ impl Reading<'_> {
     }
 
     async fn count(&self) -> StoreResult<i64> {
-        let mut query = Query::default();
-        let generation = kept::generation("products");
+        let mut query = QueryBuilder::default();
+        let generation = list_counts::generation("products");
         let sql = if self.has_prices() {
             let ranges = self.ranges(&mut query);
             self.condition(&mut query, "listed.price");
@@ -188,7 +190,7 @@ impl Reading<'_> {
         };
         let rows = self.pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
         let Some(row) = rows.first() else { return Ok(0) };
-        let mut columns = Columns::new(row);
+        let mut columns = ColumnReader::new(row);
         let (total, generation): (i64, i64) =
             (columns.take().map_err(store_error)?, columns.take().map_err(store_error)?);
         if let (true, Ok(total)) = (self.has_prices(), u64::try_from(total)) {
@@ -203,7 +205,7 @@ impl Reading<'_> {
         few: bool,
         (limit, skipped): (i64, i64),
         with_known: bool,
-    ) -> StoreResult<(Vec<FoundProduct>, Option<Known>)> {
+    ) -> StoreResult<(Vec<FoundProduct>, Option<ListState>)> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         // Without a search, every product has the same relevance.
         let keys = self.request.order.iter();
@@ -211,9 +213,9 @@ impl Reading<'_> {
             keys.filter_map(|sort| Some((key(sort.key)?.column(), sort.descending != backward))).collect();
         let order: Vec<_> =
             keys.iter().copied().chain([("listed.id", self.request.id_descends() != backward)]).collect();
-        let mut query = Query::default();
+        let mut query = QueryBuilder::default();
         let known = if with_known {
-            format!("{}, {}, ", kept::generation("products"), self.total(&mut query))
+            format!("{}, {}, ", list_counts::generation("products"), self.total(&mut query))
         } else {
             String::new()
         };
@@ -223,7 +225,7 @@ impl Reading<'_> {
         if let Some(cursor) = cursor {
             let places = self.request.order.iter().zip(&cursor.keys);
             let places = places.filter_map(|(sort, value)| Some(key(sort.key)?.place(value)));
-            let places: Vec<_> = places.chain([Place::At(Value::Id(cursor.id))]).collect();
+            let places: Vec<_> = places.chain([CursorBound::At(Value::Id(cursor.id))]).collect();
             beyond(&mut query, &order, &places);
         }
         let condition = query.condition().to_owned();

@@ -14,7 +14,7 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::arguments::Arguments as _;
 use sqlx_core::error::Error;
 
-use super::error::{OpenError, Trouble, recognised, trouble, unreachable};
+use super::error::{FailureKind, OpenError, failure_kind, recognised, unreachable};
 use super::orders::fill_search;
 use super::pool::{Lease, Pool, Session};
 
@@ -76,18 +76,18 @@ const LEDGER: &str = r#"CREATE TABLE shop_migrations (
 )"#;
 
 /// Why a migration stopped.
-enum Stop {
+enum MigrationError {
     Sql(Error),
     Open(OpenError),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for MigrationError {
     fn from(error: Error) -> Self {
         Self::Sql(error)
     }
 }
 
-impl From<OpenError> for Stop {
+impl From<OpenError> for MigrationError {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
     }
@@ -105,20 +105,20 @@ pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
         done
     });
     let done = work.await.map_err(|error| OpenError::Unreachable(error.into()))?;
-    done.map_err(told)
+    done.map_err(open_error)
 }
 
-fn told(stop: Stop) -> OpenError {
+fn open_error(stop: MigrationError) -> OpenError {
     match stop {
-        Stop::Open(error) => error,
-        Stop::Sql(error) if trouble(&error) == Trouble::Lost => unreachable(error),
-        Stop::Sql(error) => recognised(error).unwrap_or_else(OpenError::Postgres),
+        MigrationError::Open(error) => error,
+        MigrationError::Sql(error) if failure_kind(&error) == FailureKind::Lost => unreachable(error),
+        MigrationError::Sql(error) => recognised(error).unwrap_or_else(OpenError::Postgres),
     }
 }
 
 /// The state of a database's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct SchemaState {
     /// The number of applied steps.
     pub(crate) found: i64,
     /// The number of known steps.
@@ -129,20 +129,20 @@ pub(crate) struct Standing {
 
 /// Reads the state of the schema and changes nothing. If all steps are applied, this also verifies that everything they
 /// created exists.
-pub(crate) async fn standing(session: &mut Session<'_>) -> Result<Standing, OpenError> {
-    async fn look(session: &mut Session<'_>) -> Result<Standing, Stop> {
+pub(crate) async fn schema_state(session: &mut Session<'_>) -> Result<SchemaState, OpenError> {
+    async fn read(session: &mut Session<'_>) -> Result<SchemaState, MigrationError> {
         recognise(session).await?;
         let count = applied(session, MIGRATIONS).await?;
         if count == MIGRATIONS.len() {
             compare(session, MIGRATIONS).await?;
         }
         let unfinished = is_there(session, PROGRESS_TABLE).await?;
-        Ok(Standing { found: version(count), known: version(MIGRATIONS.len()), unfinished })
+        Ok(SchemaState { found: version(count), known: version(MIGRATIONS.len()), unfinished })
     }
     session.simple("BEGIN").await.map_err(OpenError::Postgres)?;
-    let looked = look(session).await.map_err(told);
-    session.simple(if looked.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.map_err(OpenError::Postgres)?;
-    looked
+    let state = read(session).await.map_err(open_error);
+    session.simple(if state.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.map_err(OpenError::Postgres)?;
+    state
 }
 
 /// Whether a table of this name exists.
@@ -178,7 +178,7 @@ fn named_after(words: &[&str]) -> Vec<&'static str> {
     names
 }
 
-async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> {
+async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), MigrationError> {
     let mut session = lease.session();
     loop {
         // Indexing a large table takes time, and so may another server's step. The checks are in the transaction too:
@@ -200,7 +200,7 @@ async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> 
 }
 
 /// Applies the next step; true if there was none.
-async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, Stop> {
+async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, MigrationError> {
     recognise(session).await?;
     if applied(session, migrations).await? < migrations.len() {
         step(session, migrations).await?;
@@ -214,7 +214,7 @@ async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> R
 }
 
 /// Refuses a server or a database that cannot hold a shop, before changing anything in it.
-async fn recognise(session: &mut Session<'_>) -> Result<(), Stop> {
+async fn recognise(session: &mut Session<'_>) -> Result<(), MigrationError> {
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
         current_setting('server_encoding'), current_schema()::text";
     for row in session.rows(sql, PgArguments::default()).await? {
@@ -245,7 +245,7 @@ async fn present(session: &mut Session<'_>, names: &[&str]) -> Result<Vec<String
 }
 
 /// The number of applied steps. Refuses a database with steps that are not ours.
-async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<usize, Stop> {
+async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<usize, MigrationError> {
     if present(session, &["shop_migrations"]).await?.is_empty() {
         return Ok(0);
     }
@@ -268,7 +268,7 @@ async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<
 }
 
 /// Applies the next step, under the lock.
-async fn step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
+async fn step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), MigrationError> {
     session.rows(LOCK, PgArguments::default()).await?;
     let count = applied(session, migrations).await?;
     let Some(migration) = migrations.get(count) else { return Ok(()) };
@@ -335,7 +335,7 @@ fn made(migrations: &[Migration]) -> Vec<&str> {
 }
 
 /// Checks that everything the migrations created still exists.
-async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
+async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), MigrationError> {
     let wanted = made(migrations);
     let found = present(session, &wanted).await?;
     match wanted.iter().find(|name| !found.iter().any(|found| found == *name)) {
@@ -349,7 +349,7 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::Options;
+    use crate::PostgresOptions;
     use crate::testing::{Cluster, execute, texts};
 
     #[test]
@@ -372,11 +372,11 @@ mod tests {
     }
 
     async fn run(url: &str, migrations: &[Migration]) -> Result<(), OpenError> {
-        let pool = Arc::new(Pool::new(Options::parse(url).unwrap(), tokio::runtime::Handle::current()));
+        let pool = Arc::new(Pool::new(PostgresOptions::parse(url).unwrap(), tokio::runtime::Handle::current()));
         let mut lease = pool.acquire().await.unwrap();
         steps(&mut lease, migrations).await.map_err(|stop| match stop {
-            Stop::Open(error) => error,
-            Stop::Sql(error) => OpenError::Postgres(error),
+            MigrationError::Open(error) => error,
+            MigrationError::Sql(error) => OpenError::Postgres(error),
         })
     }
 
@@ -468,15 +468,15 @@ mod tests {
         run(&url, &MIGRATIONS[..earlier]).await.unwrap();
         execute(&url, crate::plans::ROWS).unwrap();
         run(&url, MIGRATIONS).await.unwrap();
-        let pool = Arc::new(Pool::new(Options::parse(&url).unwrap(), tokio::runtime::Handle::current()));
-        let wrong = crate::kept::miscounted(&pool).await.unwrap();
+        let pool = Arc::new(Pool::new(PostgresOptions::parse(&url).unwrap(), tokio::runtime::Handle::current()));
+        let wrong = crate::list_counts::miscounted(&pool).await.unwrap();
         assert!(wrong.is_empty(), "{wrong:?}");
         let counts = "SELECT list || ' ' || (sum(total) > 1000)::text FROM list_counts GROUP BY list ORDER BY list";
         let lists = ["movements", "orders", "payments", "products", "products_of_category", "users"];
         assert_eq!(texts(&url, counts).unwrap(), lists.map(|list| format!("{list} true")));
         execute(&url, "UPDATE list_counts SET total = total + 1 WHERE list = 'users'").unwrap();
         execute(&url, "UPDATE listed_products SET in_stock = NOT in_stock").unwrap();
-        let wrong = crate::kept::miscounted(&pool).await.unwrap();
+        let wrong = crate::list_counts::miscounted(&pool).await.unwrap();
         assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
         assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
     }

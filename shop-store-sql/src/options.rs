@@ -10,7 +10,7 @@ use super::error::OpenError;
 
 /// The database address, and the store's limits and timeouts.
 #[derive(Clone)]
-pub struct Options {
+pub struct PostgresOptions {
     connect: PgConnectOptions,
     max_connections: u32,
     acquire_timeout: Duration,
@@ -21,7 +21,7 @@ pub struct Options {
     pgbouncer: bool,
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for PostgresOptions {
     /// Formats everything but the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Options {
     }
 }
 
-impl Options {
+impl PostgresOptions {
     /// The database at an address such as `postgres://user:password@host:port/database?sslmode=verify-full`. Missing
     /// parts come from libpq's environment variables (`PGHOST`, `PGPASSWORD`, …).
     ///
@@ -126,7 +126,7 @@ impl Options {
         self.max_connections
     }
 
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         self.acquire_timeout
     }
 
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_password_is_not_told() {
-        let options = Options::parse("postgres://shop:very-secret@db.example:5433/shop").unwrap();
+        let options = PostgresOptions::parse("postgres://shop:very-secret@db.example:5433/shop").unwrap();
         let told = format!("{options:?}");
         assert!(told.contains("db.example") && told.contains("5433"), "{told}");
         assert!(!told.contains("very-secret"), "{told}");
@@ -186,14 +186,14 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused_without_repeating_it() {
-        let error = Options::parse("mysql://shop:very-secret@db.example:x/shop").unwrap_err();
+        let error = PostgresOptions::parse("mysql://shop:very-secret@db.example:x/shop").unwrap_err();
         assert!(matches!(error, OpenError::Address(_)));
         assert!(!format!("{error} {error:?}").contains("very-secret"), "{error:?}");
     }
 
     #[test]
     fn behind_pgbouncer_nothing_is_sent_at_the_start() {
-        let options = Options::parse("postgres://shop@db.example/shop").unwrap();
+        let options = PostgresOptions::parse("postgres://shop@db.example/shop").unwrap();
         let told = options.to_connect().get_options().unwrap_or_default().to_owned();
         assert!(told.contains("statement_timeout=10000"), "{told}");
         assert_eq!(options.pgbouncer(true).to_connect().get_options(), None);

@@ -16,18 +16,18 @@ use shop_core::orders::{
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word;
+use shop_core::string_enum::StringEnum;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::store_error;
-use super::paging::{Key, List, Query, by_creation};
-use super::rows::{Columns, ReadRow as _, Values, at, ids, is_storable};
+use super::paging::{Key, ListQuery, QueryBuilder, by_creation};
+use super::rows::{ColumnReader, ReadRow as _, StatementArguments, at, ids, is_storable};
 
 pub(super) use search::fill_search;
 
-fn orders() -> List<OrderSort, Order> {
-    List::of("orders.id", |key| {
+fn orders() -> ListQuery<OrderSort, Order> {
+    ListQuery::of("orders.id", |key| {
         Some(match key {
             OrderSort::PlacedAt => Key::Time("orders.placed_at"),
             OrderSort::Total => Key::Number("orders.total"),
@@ -46,15 +46,15 @@ impl OrdersRepository for PostgresStore {
     }
 
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
-        self.pool.first("WHERE orders.cart_id = $1", Values::new().put(cart.0)).await
+        self.pool.first("WHERE orders.cart_id = $1", StatementArguments::new().put(cart.0)).await
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
-        let mut query = Query::from(Order::TABLE);
+        let mut query = QueryBuilder::from(Order::TABLE);
         let keys = [
-            filter.status.map(|status| status.word().to_owned()),
-            filter.payment_status.map(|status| status.word().to_owned()),
-            filter.fulfillment_status.map(|status| status.word().to_owned()),
+            filter.status.map(|status| status.as_str().to_owned()),
+            filter.payment_status.map(|status| status.as_str().to_owned()),
+            filter.fulfillment_status.map(|status| status.as_str().to_owned()),
         ];
         let by_status_alone = OrderFilter {
             status: filter.status,
@@ -62,11 +62,11 @@ impl OrdersRepository for PostgresStore {
             fulfillment_status: filter.fulfillment_status,
             ..OrderFilter::default()
         } == *filter;
-        query.kept(self.kept(Order::TABLE, by_status_alone.then_some(keys)));
+        query.stored_count(self.stored_count(Order::TABLE, by_status_alone.then_some(keys)));
         query.filter("orders.customer_id = ?", filter.customer_id.map(Uuid::from));
-        query.filter("orders.status = ?", filter.status.map(Word::word));
-        query.filter("orders.payment_status = ?", filter.payment_status.map(Word::word));
-        query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(Word::word));
+        query.filter("orders.status = ?", filter.status.map(StringEnum::as_str));
+        query.filter("orders.payment_status = ?", filter.payment_status.map(StringEnum::as_str));
+        query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(StringEnum::as_str));
         query.filter("orders.email_key = ?", filter.email_key.clone());
         query.filter("orders.placed_at >= ?", filter.placed_after);
         query.filter("orders.placed_at <= ?", filter.placed_before);
@@ -79,14 +79,14 @@ impl OrdersRepository for PostgresStore {
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
         let end = "WHERE order_history.order_id = $1 ORDER BY order_history.id";
-        self.pool.all(end, Values::new().put(order.0)).await
+        self.pool.all(end, StatementArguments::new().put(order.0)).await
     }
 
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>> {
         let sql = "SELECT id FROM orders WHERE status = 'placed' AND hold_until IS NOT NULL AND hold_until <= $1
             ORDER BY hold_until, id LIMIT $2";
-        let rows = self.pool.rows(sql.to_owned(), Values::new().put(at(now)).put(i64::from(limit))).await?;
-        rows.iter().map(|row| Columns::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
+        let rows = self.pool.rows(sql.to_owned(), StatementArguments::new().put(at(now)).put(i64::from(limit))).await?;
+        rows.iter().map(|row| ColumnReader::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
     }
 
     async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {
@@ -94,30 +94,34 @@ impl OrdersRepository for PostgresStore {
             return Ok(Vec::new());
         }
         let end = "WHERE orders.customer_id IS NULL AND orders.email_key = $1 ORDER BY orders.id LIMIT $2";
-        self.pool.all(end, Values::new().put(email_key).put(i64::from(limit))).await
+        self.pool.all(end, StatementArguments::new().put(email_key).put(i64::from(limit))).await
     }
 
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {
-        self.pool.first("WHERE draft_orders.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE draft_orders.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
-        by_creation!(Draft, "draft_orders").page(&self.pool, Query::from(Draft::TABLE), page).await
+        by_creation!(Draft, "draft_orders").page(&self.pool, QueryBuilder::from(Draft::TABLE), page).await
     }
 
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {
-        self.pool.first("WHERE order_returns.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE order_returns.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>> {
         let end = "WHERE order_returns.order_id = ANY($1) ORDER BY order_returns.id";
-        if orders.is_empty() { Ok(Vec::new()) } else { self.pool.all(end, Values::new().put(ids(orders))).await }
+        if orders.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.pool.all(end, StatementArguments::new().put(ids(orders))).await
+        }
     }
 
     async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>> {
-        let mut query = Query::from(Return::TABLE);
+        let mut query = QueryBuilder::from(Return::TABLE);
         query.filter("order_returns.order_id = ?", filter.order_id.map(Uuid::from));
-        query.filter("order_returns.status = ?", filter.status.map(Word::word));
+        query.filter("order_returns.status = ?", filter.status.map(StringEnum::as_str));
         by_creation!(Return, "order_returns").page(&self.pool, query, page).await
     }
 }

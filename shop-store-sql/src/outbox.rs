@@ -5,36 +5,36 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
-pub(crate) use shop_core::idempotency::{Answer, AnswerKey};
+pub(crate) use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::outbox::{
     Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, Webhook, WebhookSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
-use shop_core::word::Word;
+use shop_core::string_enum::StringEnum;
 
 use super::PostgresStore;
-use super::paging::{Query, by_creation};
+use super::paging::{QueryBuilder, by_creation};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{ReadRow as _, Values, at, is_storable, records};
+use super::rows::{ReadRow as _, StatementArguments, at, is_storable, records};
 
 /// Idempotency records by key.
-pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
+pub(crate) fn idempotency_records(pool: &Arc<Pool>) -> Loader<IdempotencyRecordKey, IdempotencyRecord> {
     let sql = format!(
         "SELECT {} FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (caller, operation, key)
             JOIN answers ON answers.caller = asked.caller AND answers.operation = asked.operation
                 AND answers.key = asked.key",
-        Answer::columns()
+        IdempotencyRecord::columns()
     );
-    let bind = |asked: &[AnswerKey]| {
-        let column = |part: fn(&AnswerKey) -> &String| asked.iter().map(part).collect::<Vec<_>>();
+    let bind = |asked: &[IdempotencyRecordKey]| {
+        let column = |part: fn(&IdempotencyRecordKey) -> &String| asked.iter().map(part).collect::<Vec<_>>();
         let (callers, operations) = (column(|key| &key.caller), column(|key| &key.operation));
-        Values::new().put(callers).put(operations).put(column(|key| &key.key))
+        StatementArguments::new().put(callers).put(operations).put(column(|key| &key.key))
     };
     pool.loader(sql, bind, |rows, _| {
-        let answers: Vec<Answer> = records(rows)?;
-        Ok(answers.into_iter().map(|answer| (answer.key.clone(), answer)).collect())
+        let idempotency_records: Vec<IdempotencyRecord> = records(rows)?;
+        Ok(idempotency_records.into_iter().map(|answer| (answer.key.clone(), answer)).collect())
     })
 }
 
@@ -47,7 +47,7 @@ const FIRST_IN_LINE: &str = "deliveries.status = 'pending' AND NOT EXISTS (SELEC
 impl OutboxRepository for PostgresStore {
     async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>> {
         let end = "WHERE NOT events.relayed ORDER BY events.id LIMIT $1";
-        self.pool.all(end, Values::new().put(i64::from(limit))).await
+        self.pool.all(end, StatementArguments::new().put(i64::from(limit))).await
     }
 
     async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
@@ -57,7 +57,7 @@ impl OutboxRepository for PostgresStore {
         let end = format!(
             "WHERE deliveries.receiver = $1 AND deliveries.due_at <= $2 AND {FIRST_IN_LINE} ORDER BY deliveries.id LIMIT $3"
         );
-        self.pool.all(&end, Values::new().put(receiver).put(at(now)).put(i64::from(limit))).await
+        self.pool.all(&end, StatementArguments::new().put(receiver).put(at(now)).put(i64::from(limit))).await
     }
 
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>> {
@@ -68,11 +68,11 @@ impl OutboxRepository for PostgresStore {
             "SELECT deliveries.due_at FROM deliveries WHERE deliveries.receiver = $1 AND {FIRST_IN_LINE}
                 ORDER BY deliveries.due_at LIMIT 1"
         );
-        Ok(self.pool.times(sql, Values::new().put(receiver)).await?.pop())
+        Ok(self.pool.times(sql, StatementArguments::new().put(receiver)).await?.pop())
     }
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
-        self.pool.first("WHERE deliveries.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE deliveries.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn list_deliveries(
@@ -80,7 +80,7 @@ impl OutboxRepository for PostgresStore {
         filter: &DeliveryFilter,
         page: &PageRequest<DeliverySort>,
     ) -> StoreResult<Page<Delivery>> {
-        let mut query = Query::from("deliveries");
+        let mut query = QueryBuilder::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
         // Spelled as in the conditions of the partial indexes, so that a plan for any receiver and status uses them
         // too.
@@ -89,28 +89,28 @@ impl OutboxRepository for PostgresStore {
         }
         match filter.status {
             Some(DeliveryStatus::Dead) => query.is("deliveries.status = 'dead'"),
-            status => query.filter("deliveries.status = ?", status.map(Word::word)),
+            status => query.filter("deliveries.status = ?", status.map(StringEnum::as_str)),
         }
         by_creation!(Delivery, "deliveries").page(&self.pool, query, page).await
     }
 
     async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
-        self.pool.first("WHERE webhooks.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE webhooks.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
-        self.pool.all("WHERE webhooks.active ORDER BY webhooks.id", Values::new()).await
+        self.pool.all("WHERE webhooks.active ORDER BY webhooks.id", StatementArguments::new()).await
     }
 
     async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
-        by_creation!(Webhook, "webhooks").page(&self.pool, Query::from("webhooks"), page).await
+        by_creation!(Webhook, "webhooks").page(&self.pool, QueryBuilder::from("webhooks"), page).await
     }
 
-    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {
-        let AnswerKey { caller, operation, key: own } = key;
+    async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>> {
+        let IdempotencyRecordKey { caller, operation, key: own } = key;
         if ![caller, operation, own].iter().all(|text| is_storable(text)) {
             return Ok(None);
         }
-        self.loaders.answers.one(key.clone()).await
+        self.loaders.idempotency_records.one(key.clone()).await
     }
 }

@@ -1,15 +1,15 @@
 //! Pages of a list, by number with a count or by cursor. A cursor enters the index right behind itself, so that page
 //! 10,000 costs the same as page 1.
 //!
-//! A page by cursor is one statement. So is a page by number, if its count is stored ([`super::kept`]), remembered, or
-//! implied by a page that is not full; otherwise a second statement counts. A page by number enters the index at the
-//! nearest preceding position that an earlier page recorded. If the list has changed since then, which the statement
-//! itself shows, the page is read again.
+//! A page by cursor is one statement. So is a page by number, if its count is stored ([`super::list_counts`]),
+//! remembered, or implied by a page that is not full; otherwise a second statement counts. A page by number enters the
+//! index at the nearest preceding position that an earlier page recorded. If the list has changed since then, which the
+//! statement itself shows, the page is read again.
 
 use std::sync::Arc;
 
 use shop_core::clock::Timestamp;
-use shop_core::page::{Cursor, Listed, Page, PageMemo, PageRequest, PageWindow, Position, SortKey, SortValue};
+use shop_core::page::{Cursor, Page, PageMemo, PageRequest, PageWindow, Position, SortKey, SortValue, Sortable};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -18,9 +18,9 @@ use sqlx_core::sql_str::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::kept::Kept;
+use super::list_counts::StoredCount;
 use super::pool::Pool;
-use super::rows::{Columns, ReadRow, Values, at, is_storable};
+use super::rows::{ColumnReader, ReadRow, StatementArguments, at, is_storable};
 
 /// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,14 +54,14 @@ values! {
 
 /// A query that is built in pieces.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Query {
+pub(crate) struct QueryBuilder {
     from: String,
     filter: String,
     values: Vec<Value>,
-    kept: Option<Kept>,
+    stored_count: Option<StoredCount>,
 }
 
-impl Query {
+impl QueryBuilder {
     /// Selects from a table.
     pub(crate) fn from(table: &str) -> Self {
         Self { from: table.to_owned(), ..Self::default() }
@@ -75,8 +75,8 @@ impl Query {
     }
 
     /// Sets the stored count of the list.
-    pub(crate) fn kept(&mut self, kept: Kept) {
-        self.kept = Some(kept);
+    pub(crate) fn stored_count(&mut self, stored_count: StoredCount) {
+        self.stored_count = Some(stored_count);
     }
 
     /// Adds a condition without values.
@@ -121,7 +121,7 @@ impl Query {
 
     /// The arguments for all values.
     pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
-        let values = self.values.iter().fold(Values::new(), |values, value| match value {
+        let values = self.values.iter().fold(StatementArguments::new(), |values, value| match value {
             Value::Number(number) => values.put(*number),
             Value::Text(text) => values.put(text),
             Value::Id(id) => values.put(*id),
@@ -155,33 +155,33 @@ impl Key {
 
     /// The position of a cursor value among the key's values. Cursors come from clients, so a value may be one that no
     /// row can have.
-    pub(crate) fn place(self, value: &SortValue) -> Place {
+    pub(crate) fn place(self, value: &SortValue) -> CursorBound {
         match (self, value) {
-            (Self::Number(_), SortValue::Number(number)) => Place::At(Value::Number(*number)),
+            (Self::Number(_), SortValue::Number(number)) => CursorBound::At(Value::Number(*number)),
             (Self::Time(_), SortValue::Number(number)) => match Timestamp::from_timestamp_micros(*number) {
-                Some(time) => Place::At(Value::from(time)),
-                None if *number < 0 => Place::BelowAll,
-                None => Place::AboveAll,
+                Some(time) => CursorBound::At(Value::from(time)),
+                None if *number < 0 => CursorBound::BelowAll,
+                None => CursorBound::AboveAll,
             },
             // Numbers sort before text, as in `SortValue`.
-            (Self::Text(_), SortValue::Number(_)) => Place::BelowAll,
-            (Self::Number(_) | Self::Time(_), SortValue::Text(_)) => Place::AboveAll,
+            (Self::Text(_), SortValue::Number(_)) => CursorBound::BelowAll,
+            (Self::Number(_) | Self::Time(_), SortValue::Text(_)) => CursorBound::AboveAll,
             // NUL, which cannot be stored, sorts first. Replacing it with U+0001 keeps the order, and no row is equal.
-            (Self::Text(_), SortValue::Text(text)) => Place::At(Value::Text(text.replace('\0', "\u{1}"))),
+            (Self::Text(_), SortValue::Text(text)) => CursorBound::At(Value::Text(text.replace('\0', "\u{1}"))),
         }
     }
 }
 
 /// The position of a cursor value among the values of a key.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum CursorBound {
     At(Value),
     BelowAll,
     AboveAll,
 }
 
 /// How to read a list: its columns, order and rows.
-pub(crate) struct List<K, T> {
+pub(crate) struct ListQuery<K, T> {
     /// The columns of a row.
     pub(crate) columns: String,
     /// The column of a sort key; `None` for a key that is the same in every row.
@@ -189,43 +189,49 @@ pub(crate) struct List<K, T> {
     /// The column of the final tie-breaker.
     pub(crate) id: &'static str,
     /// Reads a row.
-    pub(crate) read: fn(&mut Columns<'_>) -> Result<T, Error>,
+    pub(crate) read: fn(&mut ColumnReader<'_>) -> Result<T, Error>,
 }
 
 /// A list of records that is ordered only by their creation.
 macro_rules! by_creation {
     ($row:ty, $table:literal) => {
-        $crate::paging::List::<_, $row>::of(concat!($table, ".id"), |shop_core::page::CreationSort::CreatedAt| {
+        $crate::paging::ListQuery::<_, $row>::of(concat!($table, ".id"), |shop_core::page::CreationSort::CreatedAt| {
             Some($crate::paging::Key::Time(concat!($table, ".created_at")))
         })
     };
 }
 pub(crate) use by_creation;
 
-impl<K, T: ReadRow> List<K, T> {
+impl<K, T: ReadRow> ListQuery<K, T> {
     /// A list of records: the column of the final tie-breaker, and those of the sort keys.
     pub(crate) fn of(id: &'static str, key: fn(K) -> Option<Key>) -> Self {
         Self { columns: T::columns().to_owned(), key, id, read: T::read }
     }
 }
 
-impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
+impl<K: SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
     /// The requested page.
-    pub(crate) async fn page(&self, pool: &Arc<Pool>, query: Query, request: &PageRequest<K>) -> StoreResult<Page<T>> {
+    pub(crate) async fn page(
+        &self,
+        pool: &Arc<Pool>,
+        query: QueryBuilder,
+        request: &PageRequest<K>,
+    ) -> StoreResult<Page<T>> {
         let size = i64::from(request.size);
         let by_cursor = match &request.position {
             Position::Number(number) => return self.numbered(pool, query, request, *number).await,
             Position::Start => None,
             Position::Cursor(cursor) => Some(cursor),
         };
-        let (rows, _) = self.rows(pool, Query { kept: None, ..query }, request, by_cursor, (size + 1, 0)).await?;
+        let (rows, _) =
+            self.rows(pool, QueryBuilder { stored_count: None, ..query }, request, by_cursor, (size + 1, 0)).await?;
         Ok(request.page_by_cursor(rows))
     }
 
     async fn numbered(
         &self,
         pool: &Arc<Pool>,
-        query: Query,
+        query: QueryBuilder,
         request: &PageRequest<K>,
         number: u32,
     ) -> StoreResult<Page<T>> {
@@ -258,11 +264,11 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
     async fn rows(
         &self,
         pool: &Arc<Pool>,
-        mut query: Query,
+        mut query: QueryBuilder,
         request: &PageRequest<K>,
         cursor: Option<&Cursor>,
         (limit, skipped): (i64, i64),
-    ) -> StoreResult<(Vec<T>, Option<Known>)> {
+    ) -> StoreResult<(Vec<T>, Option<ListState>)> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
         // Constant keys do not affect the order; the id follows the direction of the last key.
@@ -271,7 +277,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         if let Some(cursor) = cursor {
             let keys = request.order.iter().zip(&cursor.keys);
             let places = keys.filter_map(|(sort, value)| Some((self.key)(sort.key)?.place(value)));
-            let places: Vec<_> = places.chain([Place::At(Value::Id(cursor.id))]).collect();
+            let places: Vec<_> = places.chain([CursorBound::At(Value::Id(cursor.id))]).collect();
             beyond(&mut query, &order, &places);
         }
         let order: Vec<_> = order.into_iter().map(ordered).collect();
@@ -283,7 +289,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         let known = query.known();
         let (columns, order) = (&self.columns, order.join(", "));
         let (from, filter, id) = (&query.from, &query.filter, self.id);
-        let sql = if skipped > 0 && query.kept.is_some() {
+        let sql = if skipped > 0 && query.stored_count.is_some() {
             // Skipped rows only need to be walked along: otherwise their columns, including child rows, would be
             // computed too.
             format!(
@@ -296,31 +302,31 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         };
         let arguments = query.arguments().map_err(store_error)?;
         let rows = pool.read(AssertSqlSafe(sql), arguments).await?;
-        read_with_known(&rows, query.kept.is_some(), self.read)
+        read_with_known(&rows, query.stored_count.is_some(), self.read)
     }
 }
 
 /// What a statement reports about its list, in addition to the rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct ListState {
     /// A number that changes with every change of the list.
     pub(crate) generation: i64,
     /// The number of rows, if it is stored.
     pub(crate) total: Option<u64>,
 }
 
-/// Reads the rows of a page, and the [`Known`] columns in front of each if they were requested.
+/// Reads the rows of a page, and the [`ListState`] columns in front of each if they were requested.
 pub(crate) fn read_with_known<T>(
     rows: &[PgRow],
     is_asked: bool,
-    read: impl Fn(&mut Columns<'_>) -> Result<T, Error>,
-) -> StoreResult<(Vec<T>, Option<Known>)> {
+    read: impl Fn(&mut ColumnReader<'_>) -> Result<T, Error>,
+) -> StoreResult<(Vec<T>, Option<ListState>)> {
     let mut known = None;
     let items = rows.iter().map(|row| {
-        let mut columns = Columns::new(row);
+        let mut columns = ColumnReader::new(row);
         if is_asked {
             let (generation, total) = (columns.take()?, columns.take::<Option<i64>>()?);
-            known = Some(Known { generation, total: total.map(counted) });
+            known = Some(ListState { generation, total: total.map(counted) });
         }
         read(&mut columns)
     });
@@ -328,14 +334,14 @@ pub(crate) fn read_with_known<T>(
     Ok((items, known))
 }
 
-impl Query {
-    /// The columns of [`Known`], if the list has a stored count.
+impl QueryBuilder {
+    /// The columns of [`ListState`], if the list has a stored count.
     fn known(&mut self) -> String {
-        let Some(kept) = self.kept.take() else { return String::new() };
-        let (total, values) = kept.total();
+        let Some(stored_count) = self.stored_count.take() else { return String::new() };
+        let (total, values) = stored_count.total();
         let total = self.bind(&total, values);
-        let generation = kept.generation();
-        self.kept = Some(kept);
+        let generation = stored_count.generation();
+        self.stored_count = Some(stored_count);
         format!("{generation}, {total}, ")
     }
 }
@@ -348,8 +354,8 @@ struct Remembered {
 }
 
 impl Remembered {
-    fn of(query: &Query, order: &str) -> Option<Self> {
-        let memo = Arc::clone(&query.kept.as_ref()?.memo);
+    fn of(query: &QueryBuilder, order: &str) -> Option<Self> {
+        let memo = Arc::clone(&query.stored_count.as_ref()?.memo);
         let name = format!("{}{} {:?}", query.from, query.filter, query.values);
         let places = format!("{name} {order}");
         Some(Self { memo, name, places })
@@ -368,21 +374,21 @@ pub(crate) fn counted(total: i64) -> u64 {
 }
 
 /// The number of rows of the whole list: as stored, or counted and then remembered.
-async fn count(pool: &Arc<Pool>, query: &Query, remembered: Option<&Remembered>) -> StoreResult<i64> {
+async fn count(pool: &Arc<Pool>, query: &QueryBuilder, remembered: Option<&Remembered>) -> StoreResult<i64> {
     let mut query = query.clone();
-    let counted = query.kept.as_ref().is_none_or(|kept| kept.keys.is_none());
+    let counted = query.stored_count.as_ref().is_none_or(|stored_count| stored_count.keys.is_none());
     let sql = if counted {
-        let generation = query.kept.as_ref().map_or_else(|| "NULL::bigint".to_owned(), Kept::generation);
+        let generation = query.stored_count.as_ref().map_or_else(|| "NULL::bigint".to_owned(), StoredCount::generation);
         format!("SELECT count(*), {generation} FROM {}{}", query.from, query.filter)
     } else {
-        let (total, values) = query.kept.as_ref().map(Kept::total).unwrap_or_default();
-        query = Query::default();
+        let (total, values) = query.stored_count.as_ref().map(StoredCount::total).unwrap_or_default();
+        query = QueryBuilder::default();
         let total = query.bind(&total, values);
         format!("SELECT {total}, NULL::bigint")
     };
     let rows = pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
     let read = |row: &PgRow| {
-        let mut columns = Columns::new(row);
+        let mut columns = ColumnReader::new(row);
         Ok::<(i64, Option<i64>), Error>((columns.take()?, columns.take()?))
     };
     let (total, generation) = rows.first().map_or(Ok((0, None)), read).map_err(store_error)?;
@@ -400,11 +406,13 @@ pub(crate) fn ordered((key, descending): (&str, bool)) -> String {
 }
 
 /// Adds the condition that a row lies behind a position in an order.
-pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]) {
+pub(crate) fn beyond(query: &mut QueryBuilder, order: &[(&str, bool)], places: &[CursorBound]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
-    let values: Option<Vec<Value>> =
-        places.iter().map(|place| if let Place::At(value) = place { Some(value.clone()) } else { None }).collect();
+    let values: Option<Vec<Value>> = places
+        .iter()
+        .map(|place| if let CursorBound::At(value) = place { Some(value.clone()) } else { None })
+        .collect();
     if let (true, Some(values)) = (one_way, values) {
         // A row-value comparison on exactly the columns of an index enters it at exactly this position.
         let keys: Vec<_> = order.iter().map(|(key, _)| *key).collect();
@@ -421,16 +429,16 @@ pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]
         let sign = sign(*descending);
         match place {
             // Every row is on the same side, whatever the later keys are.
-            Place::BelowAll | Place::AboveAll => {
-                let all = (*place == Place::BelowAll) != *descending;
+            CursorBound::BelowAll | CursorBound::AboveAll => {
+                let all = (*place == CursorBound::BelowAll) != *descending;
                 condition = String::from(if all { "TRUE" } else { "FALSE" });
                 values.clear();
             }
-            Place::At(value) if condition.is_empty() => {
+            CursorBound::At(value) if condition.is_empty() => {
                 condition = format!("{key} {sign} ?");
                 values.insert(0, value.clone());
             }
-            Place::At(value) => {
+            CursorBound::At(value) => {
                 condition = format!("{key} {sign}= ? AND ({key} {sign} ? OR {condition})");
                 values.splice(0..0, [value.clone(), value.clone()]);
             }
@@ -443,15 +451,15 @@ pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]
 mod tests {
     use super::*;
 
-    fn condition(order: &[(&str, bool)], places: &[Place]) -> (String, usize) {
-        let mut query = Query::from("t");
+    fn condition(order: &[(&str, bool)], places: &[CursorBound]) -> (String, usize) {
+        let mut query = QueryBuilder::from("t");
         query.filter("a = ?", Some(7_i64));
         beyond(&mut query, order, places);
         (query.filter.split_once(" AND ").unwrap().1.to_owned(), query.values.len() - 1)
     }
 
-    fn places(count: i64) -> Vec<Place> {
-        (0..count).map(|number| Place::At(Value::Number(number))).collect()
+    fn places(count: i64) -> Vec<CursorBound> {
+        (0..count).map(|number| CursorBound::At(Value::Number(number))).collect()
     }
 
     #[test]
@@ -471,29 +479,30 @@ mod tests {
 
     #[test]
     fn a_cursor_beside_all_rows_compares_nothing_behind_it() {
-        let at = || Place::At(Value::Number(1));
-        let (text, values) = condition(&[("a", false), ("b", false), ("id", false)], &[at(), Place::BelowAll, at()]);
+        let at = || CursorBound::At(Value::Number(1));
+        let (text, values) =
+            condition(&[("a", false), ("b", false), ("id", false)], &[at(), CursorBound::BelowAll, at()]);
         assert_eq!((text.as_str(), values), ("(a >= $2 AND (a > $3 OR TRUE))", 2));
-        let (text, values) = condition(&[("a", true), ("id", true)], &[Place::BelowAll, at()]);
+        let (text, values) = condition(&[("a", true), ("id", true)], &[CursorBound::BelowAll, at()]);
         assert_eq!((text.as_str(), values), ("(FALSE)", 0));
-        let (text, _) = condition(&[("a", true), ("id", true)], &[Place::AboveAll, at()]);
+        let (text, _) = condition(&[("a", true), ("id", true)], &[CursorBound::AboveAll, at()]);
         assert_eq!(text, "(TRUE)");
     }
 
     #[test]
     fn a_cursor_of_a_client_may_hold_anything() {
         let text = |text: &str| SortValue::Text(text.to_owned());
-        assert_eq!(Key::Number("a").place(&SortValue::Number(5)), Place::At(Value::Number(5)));
-        assert_eq!(Key::Number("a").place(&text("x")), Place::AboveAll);
-        assert_eq!(Key::Text("a").place(&SortValue::Number(5)), Place::BelowAll);
-        assert_eq!(Key::Time("a").place(&text("x")), Place::AboveAll);
-        assert_eq!(Key::Time("a").place(&SortValue::Number(i64::MAX)), Place::AboveAll);
-        assert_eq!(Key::Time("a").place(&SortValue::Number(i64::MIN)), Place::BelowAll);
+        assert_eq!(Key::Number("a").place(&SortValue::Number(5)), CursorBound::At(Value::Number(5)));
+        assert_eq!(Key::Number("a").place(&text("x")), CursorBound::AboveAll);
+        assert_eq!(Key::Text("a").place(&SortValue::Number(5)), CursorBound::BelowAll);
+        assert_eq!(Key::Time("a").place(&text("x")), CursorBound::AboveAll);
+        assert_eq!(Key::Time("a").place(&SortValue::Number(i64::MAX)), CursorBound::AboveAll);
+        assert_eq!(Key::Time("a").place(&SortValue::Number(i64::MIN)), CursorBound::BelowAll);
     }
 
     #[test]
     fn what_cannot_be_stored_is_not_looked_for() {
-        let mut query = Query::from("t");
+        let mut query = QueryBuilder::from("t");
         query.filter("a = ?", Some("\0"));
         assert_eq!((query.filter.as_str(), query.values.len()), (" WHERE FALSE", 0));
     }

@@ -9,20 +9,20 @@ use shop_core::page::{Page, PageRequest};
 pub(crate) use shop_core::payments::Payment;
 use shop_core::payments::{PaymentFilter, PaymentSort, PaymentsRepository};
 use shop_core::store::StoreResult;
-use shop_core::word::Word;
+use shop_core::string_enum::StringEnum;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{Query, by_creation};
+use super::paging::{QueryBuilder, by_creation};
 use super::pool::Pool;
 use super::read::{Loader, grouped};
-use super::rows::{ReadRow as _, Values, at, ids, is_one_of, is_storable, records, select};
+use super::rows::{ReadRow as _, StatementArguments, at, ids, is_one_of, is_storable, records, select};
 
 /// Payments by order.
 pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {
     pool.loader(
         select::<Payment>(&format!("WHERE {}", is_one_of("payments.order_id"))),
-        |asked| Values::new().put(ids(asked)),
+        |asked| StatementArguments::new().put(ids(asked)),
         |rows, _| Ok(grouped(records::<Payment>(rows)?.into_iter().map(|payment| (payment.order_id, payment)))),
     )
 }
@@ -30,7 +30,7 @@ pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment
 #[async_trait]
 impl PaymentsRepository for PostgresStore {
     async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
-        self.pool.first("WHERE payments.id = $1", Values::new().put(id.0)).await
+        self.pool.first("WHERE payments.id = $1", StatementArguments::new().put(id.0)).await
     }
 
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>> {
@@ -45,12 +45,12 @@ impl PaymentsRepository for PostgresStore {
             return Ok(None);
         }
         let end = "WHERE payments.gateway_reference = $1 AND payments.gateway = $2 ORDER BY payments.id LIMIT 1";
-        self.pool.first(end, Values::new().put(reference).put(gateway)).await
+        self.pool.first(end, StatementArguments::new().put(reference).put(gateway)).await
     }
 
-    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+    async fn payments_due_for_poll(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
         let end = "WHERE payments.look_at <= $1 ORDER BY payments.look_at, payments.id LIMIT $2";
-        self.pool.all(end, Values::new().put(at(now)).put(i64::from(limit))).await
+        self.pool.all(end, StatementArguments::new().put(at(now)).put(i64::from(limit))).await
     }
 
     async fn list_payments(
@@ -58,11 +58,11 @@ impl PaymentsRepository for PostgresStore {
         filter: &PaymentFilter,
         page: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>> {
-        let mut query = Query::from(Payment::TABLE);
-        let keys = [filter.state.map(|state| state.word().to_owned()), filter.gateway.clone(), None];
-        query.kept(self.kept(Payment::TABLE, filter.order_id.is_none().then_some(keys)));
+        let mut query = QueryBuilder::from(Payment::TABLE);
+        let keys = [filter.state.map(|state| state.as_str().to_owned()), filter.gateway.clone(), None];
+        query.stored_count(self.stored_count(Payment::TABLE, filter.order_id.is_none().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(Uuid::from));
-        query.filter("payments.state = ?", filter.state.map(Word::word));
+        query.filter("payments.state = ?", filter.state.map(StringEnum::as_str));
         query.filter("payments.gateway = ?", filter.gateway.clone());
         by_creation!(Payment, "payments").page(&self.pool, query, page).await
     }

@@ -15,7 +15,7 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::sql_str::AssertSqlSafe;
 
 use super::pool::Session;
-use super::{Options, PostgresStore};
+use super::{PostgresOptions, PostgresStore};
 use crate::testing::Cluster;
 
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -200,7 +200,7 @@ fn is_usual(sql: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_read_looks_at_a_whole_table_that_grows() {
     let url = Cluster::shared().unwrap().database().unwrap();
-    let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+    let store = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
     every_read(&store).await.unwrap();
     let mut lease = store.pool.acquire().await.unwrap();
     let mut session = lease.session();
@@ -238,7 +238,7 @@ async fn no_read_looks_at_a_whole_table_that_grows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_by_key_are_not_planned_anew() {
     let url = Cluster::shared().unwrap().database().unwrap();
-    let store = PostgresStore::connect(Options::parse(&url).unwrap().max_connections(1)).await.unwrap();
+    let store = PostgresStore::connect(PostgresOptions::parse(&url).unwrap().max_connections(1)).await.unwrap();
     let id = uuid::Uuid::from_u128(1);
     let rules = RulesQuery { customer: Some(Customer::User(id.into())), ..RulesQuery::default() };
     for _ in 0..8 {

@@ -24,24 +24,24 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::error::{Trouble, standby, store_error, trouble};
-use super::options::Options;
+use super::error::{FailureKind, failure_kind, standby, store_error};
+use super::options::PostgresOptions;
 use super::pause::pause;
 
 /// The connections of a store.
 pub(crate) struct Pool {
-    options: Options,
+    options: PostgresOptions,
     runtime: Handle,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
     counter: Arc<Counter>,
     size: u32,
-    moment: Option<Moment>,
+    snapshot: Option<Snapshot>,
 }
 
 /// Marks a pool of one connection, whose transaction sees the database as it was when the connection was made.
 #[derive(Debug, Default)]
-struct Moment {
+struct Snapshot {
     /// The connection was made. Another one would see another state.
     is_made: AtomicBool,
 }
@@ -55,7 +55,7 @@ const LOOK: &str = "SELECT pg_is_in_recovery(), set_config('synchronous_commit',
 const LOOK_ONLY: &str = "SELECT pg_is_in_recovery()";
 
 /// Begins the transaction of a snapshot. The first statement in it fixes what it sees.
-const BEGIN_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1";
 
 /// An idle connection.
@@ -145,13 +145,13 @@ impl Lease {
         let Self { connection, made, pool, _permit } = self;
         let now = Instant::now();
         let is_old = now.duration_since(made) > pool.options.longest_life();
-        if pool.permits.is_closed() || (is_old && pool.moment.is_none()) {
+        if pool.permits.is_closed() || (is_old && pool.snapshot.is_none()) {
             return;
         }
         let mut idle = pool.idle();
         idle.push(Idle { connection, made, since: now });
         // The connection that has been idle the longest is first.
-        if pool.moment.is_none()
+        if pool.snapshot.is_none()
             && idle.first().is_some_and(|first| now.duration_since(first.since) > pool.options.longest_idle())
         {
             idle.remove(0);
@@ -179,7 +179,7 @@ impl DerefMut for Lease {
 }
 
 /// Opens a usable connection: it leads to a primary, and its commits are durable.
-pub(crate) async fn connect(options: &Options) -> Result<PgConnection, Error> {
+pub(crate) async fn connect(options: &PostgresOptions) -> Result<PgConnection, Error> {
     let mut connection = options.to_connect().connect().await?;
     let look = if options.is_pgbouncer() { LOOK_ONLY } else { LOOK };
     let row = sqlx::raw_sql(look).fetch_one(&mut connection).await?;
@@ -188,18 +188,18 @@ pub(crate) async fn connect(options: &Options) -> Result<PgConnection, Error> {
 
 impl Pool {
     /// A pool without connections; they are made on demand.
-    pub(crate) fn new(options: Options, runtime: Handle) -> Self {
+    pub(crate) fn new(options: PostgresOptions, runtime: Handle) -> Self {
         let size = options.most();
         Self::of(options, runtime, size, None)
     }
 
     /// A pool of one connection to the same database. All its reads see one snapshot, taken at the first
     /// [`Pool::acquire`].
-    pub(crate) fn at_one_moment(&self) -> Self {
-        Self::of(self.options.clone(), self.runtime.clone(), 1, Some(Moment::default()))
+    pub(crate) fn read_snapshot(&self) -> Self {
+        Self::of(self.options.clone(), self.runtime.clone(), 1, Some(Snapshot::default()))
     }
 
-    fn of(options: Options, runtime: Handle, size: u32, moment: Option<Moment>) -> Self {
+    fn of(options: PostgresOptions, runtime: Handle, size: u32, snapshot: Option<Snapshot>) -> Self {
         let counter = Counter::new(!options.is_pgbouncer());
         Self {
             permits: Arc::new(Semaphore::new(size as usize)),
@@ -208,12 +208,12 @@ impl Pool {
             runtime,
             options,
             size,
-            moment,
+            snapshot,
         }
     }
 
     /// The connection options.
-    pub(crate) fn options(&self) -> &Options {
+    pub(crate) fn options(&self) -> &PostgresOptions {
         &self.options
     }
 
@@ -238,12 +238,12 @@ impl Pool {
 
     /// Takes an idle connection or makes a new one, within the acquire timeout.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, Error> {
-        let deadline = Instant::now() + self.options.patience();
+        let deadline = Instant::now() + self.options.timeout();
         let permit = Arc::clone(&self.permits).acquire_owned();
-        let permit = match self.moment {
+        let permit = match self.snapshot {
             // Reads of a snapshot run one after another, without a time limit.
             Some(_) => permit.await,
-            None => timeout(self.options.patience(), permit).await.map_err(|_| Error::PoolTimedOut)?,
+            None => timeout(self.options.timeout(), permit).await.map_err(|_| Error::PoolTimedOut)?,
         };
         let permit = permit.map_err(|_| Error::PoolClosed)?;
         let now = Instant::now();
@@ -262,24 +262,24 @@ impl Pool {
 
     /// True if the connection is too old, or idle for so long that a device on the way may have dropped it.
     fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
-        self.moment.is_none()
+        self.snapshot.is_none()
             && (now.duration_since(idle.made) > self.options.longest_life()
                 || now.duration_since(idle.since) > self.options.longest_idle())
     }
 
     async fn connect_once(&self) -> Result<PgConnection, Error> {
         let mut connection = connect(&self.options).await?;
-        if let Some(moment) = &self.moment {
-            sqlx::raw_sql(BEGIN_MOMENT).execute(&mut connection).await?;
-            moment.is_made.store(true, Ordering::Relaxed);
+        if let Some(snapshot) = &self.snapshot {
+            sqlx::raw_sql(BEGIN_SNAPSHOT).execute(&mut connection).await?;
+            snapshot.is_made.store(true, Ordering::Relaxed);
         }
         Ok(connection)
     }
 
     /// Makes a new connection. Retries while the server restarts or the address leads to a standby.
     async fn connect(&self, deadline: Instant) -> Result<PgConnection, Error> {
-        if self.moment.as_ref().is_some_and(|moment| moment.is_made.load(Ordering::Relaxed)) {
-            return Err(Error::Io(std::io::Error::other("the connection that saw one moment was lost")));
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.is_made.load(Ordering::Relaxed)) {
+            return Err(Error::Io(std::io::Error::other("the connection of the snapshot was lost")));
         }
         let mut pause = Duration::from_millis(10);
         // Why earlier attempts failed is more informative than that the last one timed out.
@@ -291,7 +291,7 @@ impl Pool {
                 Ok(Err(error)) => last = error,
                 Err(_) => return Err(last),
             }
-            if trouble(&last) == Trouble::Fault || Instant::now() + pause >= deadline {
+            if failure_kind(&last) == FailureKind::Fault || Instant::now() + pause >= deadline {
                 return Err(last);
             }
             tokio::time::sleep(pause).await;
@@ -331,7 +331,7 @@ impl Pool {
         sql: SqlStr,
         arguments: PgArguments,
     ) -> StoreResult<Vec<PgRow>> {
-        let deadline = Instant::now() + self.options.patience();
+        let deadline = Instant::now() + self.options.timeout();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -343,23 +343,23 @@ impl Pool {
                 Err(error) => error,
             };
             let again = Instant::now() < deadline;
-            match trouble(&error) {
-                Trouble::Lost if again => lease.discard(),
-                Trouble::Clash if again => {
+            match failure_kind(&error) {
+                FailureKind::Lost if again => lease.discard(),
+                FailureKind::Clash if again => {
                     lease.release();
                     tracing::debug!(%error, attempt, "a read is tried again");
                     tokio::time::sleep(pause(attempt)).await;
                 }
-                Trouble::Lost => {
+                FailureKind::Lost => {
                     lease.discard();
                     return Err(store_error(error));
                 }
-                Trouble::Clash | Trouble::Fault => {
+                FailureKind::Clash | FailureKind::Fault => {
                     lease.release();
                     return Err(store_error(error));
                 }
                 // The timeout may be on this side: an answer may still arrive on the connection.
-                Trouble::Busy => return Err(store_error(error)),
+                FailureKind::Busy => return Err(store_error(error)),
             }
             lease = self.acquire().await.map_err(store_error)?;
         }
@@ -367,11 +367,11 @@ impl Pool {
 
     async fn read_on(&self, lease: &mut Lease, sql: SqlStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         let mut session = lease.session();
-        if self.moment.is_some() {
+        if self.snapshot.is_some() {
             return session.rows(sql, arguments).await;
         }
         // The database enforces the timeout itself; this one covers a database that disappears silently.
-        let longest = self.options.longest_statement() + self.options.patience();
+        let longest = self.options.longest_statement() + self.options.timeout();
         let rows = async {
             if self.options.is_pgbouncer() {
                 self.read_in_transaction(&mut session, sql, arguments).await

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use shop_core::catalog::{
-    CountedPromotion, Customer, Offered, Promotion, PromotionFilter, PromotionSort, TaxRate, UNPAID,
+    CountedOffer, CountedPromotion, Customer, Promotion, PromotionFilter, PromotionSort, TaxRate, UNPAID,
 };
 pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
 use shop_core::id::CategoryId;
@@ -18,15 +18,15 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{Query, by_creation};
+use super::paging::{QueryBuilder, by_creation};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, ReadRow, Values, is_storable};
+use super::rows::{ColumnReader, ReadRow, StatementArguments, is_storable};
 
 impl ReadRow for CountedPromotion {
     const TABLE: &'static str = Promotion::TABLE;
 
-    /// The names are those of the fields of [`Promotion`] and [`Row`], for rows that are read as JSON.
+    /// The names are those of the fields of [`Promotion`] and [`PromotionRow`], for rows that are read as JSON.
     fn columns() -> &'static str {
         static COLUMNS: LazyLock<String> = LazyLock::new(|| {
             let uses = "(SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = '')";
@@ -35,24 +35,24 @@ impl ReadRow for CountedPromotion {
         &COLUMNS
     }
 
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+    fn read(columns: &mut ColumnReader<'_>) -> Result<Self, Error> {
         Ok(Self { promotion: Promotion::read(columns)?, uses: columns.take()? })
     }
 }
 
 /// A promotion, read for several queries at once.
 #[derive(Debug, Clone, Deserialize)]
-struct Row {
+struct PromotionRow {
     #[serde(flatten)]
     promotion: Promotion,
     uses: i64,
     /// The use counts of those requested customers who have any.
-    customers: Option<Vec<Count>>,
+    customers: Option<Vec<UseCount>>,
     categories: Option<BTreeSet<CategoryId>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Count {
+struct UseCount {
     customer: String,
     uses: i64,
 }
@@ -99,12 +99,12 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
         counts(&format!("'{UNPAID}'")),
     );
     pool.loader(sql, bind, |rows, asked| {
-        let rules = rows.first().map(Shared::read).transpose()?.unwrap_or_default();
+        let rules = rows.first().map(SharedRules::read).transpose()?.unwrap_or_default();
         Ok(asked.iter().map(|query| (query.clone(), Arc::new(rules.of(query)))).collect())
     })
 }
 
-fn bind(asked: &[RulesQuery]) -> Values {
+fn bind(asked: &[RulesQuery]) -> StatementArguments {
     let (mut codes, mut buyers, mut countries) = (Vec::new(), Vec::new(), BTreeSet::new());
     for query in asked {
         codes.extend(query.code_keys.iter().filter(|code| is_storable(code)).cloned());
@@ -112,21 +112,21 @@ fn bind(asked: &[RulesQuery]) -> Values {
         countries.extend(query.tax_countries.iter().filter(|country| is_storable(country)).cloned());
     }
     let countries: Vec<_> = countries.into_iter().collect();
-    Values::new().put(codes).put(buyers).put(countries)
+    StatementArguments::new().put(codes).put(buyers).put(countries)
 }
 
 /// What was read for all queries.
 #[derive(Debug, Default)]
-struct Shared {
-    offered: Vec<Row>,
+struct SharedRules {
+    offered: Vec<PromotionRow>,
     rates: Vec<TaxRate>,
-    orders: Vec<Count>,
-    unpaid: Vec<Count>,
+    orders: Vec<UseCount>,
+    unpaid: Vec<UseCount>,
 }
 
-impl Shared {
+impl SharedRules {
     fn read(row: &PgRow) -> Result<Self, Error> {
-        let mut columns = Columns::new(row);
+        let mut columns = ColumnReader::new(row);
         let mut shared = Self {
             offered: columns.children()?,
             rates: columns.children()?,
@@ -142,12 +142,13 @@ impl Shared {
     fn of(&self, query: &RulesQuery) -> PriceRules {
         let buyer = query.customer.as_ref().map(Customer::key);
         let is_account = query.customer.as_ref().is_some_and(Customer::is_account);
-        let count = |counts: &[Count]| {
+        let count = |counts: &[UseCount]| {
             let own = buyer.as_ref().and_then(|buyer| counts.iter().find(|count| count.customer == *buyer));
             own.map_or(0, |count| count.uses)
         };
-        let wanted = |row: &&Row| row.promotion.code_key.as_ref().is_none_or(|key| query.code_keys.contains(key));
-        let offered = |row: &Row| Offered {
+        let wanted =
+            |row: &&PromotionRow| row.promotion.code_key.as_ref().is_none_or(|key| query.code_keys.contains(key));
+        let offered = |row: &PromotionRow| CountedOffer {
             promotion: row.promotion.clone(),
             uses: row.uses,
             customer_uses: row.customers.as_deref().filter(|_| is_account).map_or(0, count),
@@ -169,7 +170,7 @@ impl PostgresStore {
         filter: &PromotionFilter,
         page: &PageRequest<PromotionSort>,
     ) -> StoreResult<Page<CountedPromotion>> {
-        let mut query = Query::from("promotions");
+        let mut query = QueryBuilder::from("promotions");
         query.filter("promotions.code_key = ?", filter.code_key.clone());
         query.filter("promotions.active = ?", filter.active);
         by_creation!(CountedPromotion, "promotions").page(&self.pool, query, page).await
@@ -177,6 +178,6 @@ impl PostgresStore {
 
     /// A page of tax rates.
     pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        by_creation!(TaxRate, "tax_rates").page(&self.pool, Query::from("tax_rates"), page).await
+        by_creation!(TaxRate, "tax_rates").page(&self.pool, QueryBuilder::from("tax_rates"), page).await
     }
 }

@@ -15,21 +15,21 @@ use sqlx_core::error::Error;
 use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _};
 use uuid::Uuid;
 
-use super::coalesce;
+use super::batching;
 use super::error::store_error;
 use super::pool::{Lease, Pool};
-use super::rows::{Columns, ReadRow, Values, ids, is_one_of, is_storable, records, select};
+use super::rows::{ColumnReader, ReadRow, StatementArguments, ids, is_one_of, is_storable, records, select};
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The number of running statements of one kind. A second one would save a caller most of the wait for a batch that
 /// just started, less than a millisecond. But batches would be half as full and cost more in total: 20% fewer orders
 /// per second.
-const FLIGHTS: usize = 1;
+const MAX_RUNNING: usize = 1;
 /// A batch that runs for this long is blocked by something, and the next one need not wait for it.
-const LONG: Duration = Duration::from_millis(50);
+const MAX_WAIT: Duration = Duration::from_millis(50);
 
 /// Loads by key, with a connection per request batch.
-pub(crate) type Loader<K, V> = coalesce::Loader<K, V, Lease>;
+pub(crate) type Loader<K, V> = batching::Loader<K, V, Lease>;
 
 /// The reads that share statements.
 pub(crate) struct Loaders {
@@ -47,10 +47,10 @@ pub(crate) struct Loaders {
     pub(crate) shipments: Loader<OrderId, Vec<shipping::Shipment>>,
     pub(crate) price_rules: Loader<pricing::RulesQuery, Arc<pricing::PriceRules>>,
     pub(crate) methods: Loader<MethodId, Arc<(shipping::Method, shipping::Zone)>>,
-    pub(crate) tariff: Loader<(), Arc<shipping::Tariff>>,
+    pub(crate) shipping_rates: Loader<(), Arc<shipping::ZonesAndMethods>>,
     pub(crate) locations: Loader<(), Arc<Vec<inventory::Location>>>,
     pub(crate) stock: Loader<VariantId, Vec<inventory::Placed>>,
-    pub(crate) answers: Loader<outbox::AnswerKey, outbox::Answer>,
+    pub(crate) idempotency_records: Loader<outbox::IdempotencyRecordKey, outbox::IdempotencyRecord>,
 }
 
 impl Loaders {
@@ -71,10 +71,10 @@ impl Loaders {
             shipments: shipping::shipments_by_order(pool),
             price_rules: pricing::price_rules(pool),
             methods: shipping::methods_by_id(pool),
-            tariff: shipping::tariff(pool),
+            shipping_rates: shipping::shipping_rates(pool),
             locations: inventory::locations(pool),
             stock: inventory::stock_by_variant(pool),
-            answers: outbox::answers(pool),
+            idempotency_records: outbox::idempotency_records(pool),
         }
     }
 }
@@ -95,7 +95,7 @@ impl Pool {
     pub(crate) fn loader<K, V>(
         self: &Arc<Self>,
         sql: String,
-        bind: fn(&[K]) -> Values,
+        bind: fn(&[K]) -> StatementArguments,
         read: Read<K, V>,
     ) -> Loader<K, V>
     where
@@ -108,17 +108,22 @@ impl Pool {
             let connections = Arc::clone(&connections);
             async move { connections.acquire().await.map_err(store_error) }
         };
-        coalesce::Loader::new(self.runtime().clone(), (FLIGHTS, LONG), gate, move |lease: Lease, keys: Vec<K>| {
-            let (pool, sql) = (Arc::clone(&pool), sql.clone());
-            async move {
-                if keys.is_empty() {
-                    lease.release();
-                    return Ok(Vec::new());
+        batching::Loader::new(
+            self.runtime().clone(),
+            (MAX_RUNNING, MAX_WAIT),
+            gate,
+            move |lease: Lease, keys: Vec<K>| {
+                let (pool, sql) = (Arc::clone(&pool), sql.clone());
+                async move {
+                    if keys.is_empty() {
+                        lease.release();
+                        return Ok(Vec::new());
+                    }
+                    let rows = pool.read_with(lease, sql, bind(&keys).finish().map_err(store_error)?).await?;
+                    read(&rows, &keys).map_err(store_error)
                 }
-                let rows = pool.read_with(lease, sql, bind(&keys).finish().map_err(store_error)?).await?;
-                read(&rows, &keys).map_err(store_error)
-            }
-        })
+            },
+        )
     }
 
     /// Creates a loader of records by id.
@@ -129,34 +134,46 @@ impl Pool {
     {
         self.loader(
             select::<T>(&format!("WHERE {}", is_one_of(&format!("{}.id", T::TABLE)))),
-            |asked| Values::new().put(ids(asked)),
+            |asked| StatementArguments::new().put(ids(asked)),
             |rows, _| Ok(records::<T>(rows)?.into_iter().map(|row| (row.key().into(), Arc::new(row))).collect()),
         )
     }
 
     /// The rows of a statement.
-    pub(crate) async fn rows(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<PgRow>> {
+    pub(crate) async fn rows(self: &Arc<Self>, sql: String, values: StatementArguments) -> StoreResult<Vec<PgRow>> {
         self.read(AssertSqlSafe(sql), values.finish().map_err(store_error)?).await
     }
 
     /// All records of a query, given the end of its statement (`WHERE … ORDER BY …`).
-    pub(crate) async fn all<T: ReadRow>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Vec<T>> {
+    pub(crate) async fn all<T: ReadRow>(
+        self: &Arc<Self>,
+        end: &str,
+        values: StatementArguments,
+    ) -> StoreResult<Vec<T>> {
         records(&self.rows(select::<T>(end), values).await?).map_err(store_error)
     }
 
     /// The first record of a query, given the end of its statement.
-    pub(crate) async fn first<T: ReadRow>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Option<T>> {
+    pub(crate) async fn first<T: ReadRow>(
+        self: &Arc<Self>,
+        end: &str,
+        values: StatementArguments,
+    ) -> StoreResult<Option<T>> {
         Ok(self.all(end, values).await?.into_iter().next())
     }
 
     /// The first record of a query with one text argument, given the end of its statement.
     pub(crate) async fn first_by_text<T: ReadRow>(self: &Arc<Self>, end: &str, text: &str) -> StoreResult<Option<T>> {
-        if is_storable(text) { self.first(end, Values::new().put(text)).await } else { Ok(None) }
+        if is_storable(text) { self.first(end, StatementArguments::new().put(text)).await } else { Ok(None) }
     }
 
     /// The first column of every row, as times.
-    pub(crate) async fn times(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<Timestamp>> {
+    pub(crate) async fn times(
+        self: &Arc<Self>,
+        sql: String,
+        values: StatementArguments,
+    ) -> StoreResult<Vec<Timestamp>> {
         let rows = self.rows(sql, values).await?;
-        rows.iter().map(|row| Columns::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
+        rows.iter().map(|row| ColumnReader::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
     }
 }

@@ -1,5 +1,5 @@
-//! Maps the shop's values to columns: [`Columns`] reads a row column by column, and a [`ReadRow`] names the columns
-//! that it is read from.
+//! Maps the shop's values to columns: [`ColumnReader`] reads a row column by column, and a [`ReadRow`] names the
+//! columns that it is read from.
 //!
 //! A row's columns are declared at its struct ([`shop_core::row`]). Ids are `uuid`, times `timestamptz`, amounts
 //! `bigint`, states words, structured snapshots `json`.
@@ -13,12 +13,12 @@ use shop_core::catalog::{Category, PricePeriod, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
 use shop_core::details::ShopDetails;
 use shop_core::error::BoxError;
-use shop_core::idempotency::Answer;
+use shop_core::idempotency::IdempotencyRecord;
 use shop_core::inventory::{Location, Movement, Reservation, StockLevel};
 use shop_core::orders::{Draft, HistoryEntry, Order, Return};
 use shop_core::outbox::{Delivery, Event, Webhook};
 use shop_core::payments::Payment;
-use shop_core::row::{self, Kind, ParentKey, Source, Value};
+use shop_core::row::{self, ColumnKind, ParentKey, Source, Value};
 use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -37,7 +37,7 @@ pub(crate) trait ReadRow: Sized {
     /// The columns that it is read from, as a list of expressions over the table.
     fn columns() -> &'static str;
     /// Reads these columns.
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error>;
+    fn read(columns: &mut ColumnReader<'_>) -> Result<Self, Error>;
 }
 
 /// Implements [`ReadRow`] by a function that names the columns and one that reads them.
@@ -51,7 +51,7 @@ macro_rules! read_rows {
                 &COLUMNS
             }
 
-            fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+            fn read(columns: &mut ColumnReader<'_>) -> Result<Self, Error> {
                 $read(columns)
             }
         }
@@ -61,7 +61,7 @@ macro_rules! read_rows {
 read_rows! {
     names_of, row::Columns::read:
     User, Session, Otp, Category, PricePeriod, Promotion, TaxRate, Cart, HistoryEntry, Draft, Return, SavedAddress,
-    Zone, Method, Shipment, Location, StockLevel, Movement, Reservation, Event, Delivery, Webhook, Answer, ShopDetails,
+    Zone, Method, Shipment, Location, StockLevel, Movement, Reservation, Event, Delivery, Webhook, IdempotencyRecord, ShopDetails,
 }
 read_rows! { names_with_children, read_with_children: Product, Order, Payment }
 
@@ -70,7 +70,7 @@ fn names_of<T: row::Row>() -> String {
 }
 
 fn read_with_children<T: row::Parent<Child: DeserializeOwned + 'static>>(
-    columns: &mut Columns<'_>,
+    columns: &mut ColumnReader<'_>,
 ) -> Result<T, Error> {
     let mut parent = T::read(columns)?;
     parent.set_children(columns.children()?);
@@ -119,17 +119,17 @@ pub(crate) fn is_one_of(column: &str) -> String {
 
 /// Reads the records of some rows.
 pub(crate) fn records<T: ReadRow>(rows: &[PgRow]) -> Result<Vec<T>, Error> {
-    rows.iter().map(|row| T::read(&mut Columns::new(row))).collect()
+    rows.iter().map(|row| T::read(&mut ColumnReader::new(row))).collect()
 }
 
 /// The arguments of a statement.
 #[derive(Default)]
-pub(crate) struct Values {
+pub(crate) struct StatementArguments {
     arguments: PgArguments,
     failure: Option<BoxError>,
 }
 
-impl Values {
+impl StatementArguments {
     /// No arguments yet.
     pub(crate) fn new() -> Self {
         Self::default()
@@ -168,12 +168,12 @@ pub(crate) fn at(time: Timestamp) -> Timestamp {
 }
 
 /// Reads the columns of a row in order.
-pub(crate) struct Columns<'r> {
+pub(crate) struct ColumnReader<'r> {
     row: &'r PgRow,
     next: usize,
 }
 
-impl<'r> Columns<'r> {
+impl<'r> ColumnReader<'r> {
     /// Starts at the first column.
     pub(crate) fn new(row: &'r PgRow) -> Self {
         Self { row, next: 0 }
@@ -191,21 +191,21 @@ impl<'r> Columns<'r> {
     }
 }
 
-impl Source for Columns<'_> {
+impl Source for ColumnReader<'_> {
     type Error = Error;
 
-    fn value(&mut self, kind: Kind) -> Result<Value<'_>, Error> {
+    fn value(&mut self, kind: ColumnKind) -> Result<Value<'_>, Error> {
         let value = match kind {
-            Kind::Id => self.decode::<Option<Uuid>>()?.map(Value::Id),
-            Kind::Int => self.decode::<Option<i64>>()?.map(Value::Int),
-            Kind::Text => self.decode::<Option<&str>>()?.map(|text| Value::Text(text.into())),
-            Kind::Flag => self.decode::<Option<bool>>()?.map(Value::Flag),
-            Kind::Time => self.decode::<Option<Timestamp>>()?.map(Value::Time),
-            Kind::Bytes => {
+            ColumnKind::Id => self.decode::<Option<Uuid>>()?.map(Value::Id),
+            ColumnKind::Int => self.decode::<Option<i64>>()?.map(Value::Int),
+            ColumnKind::Text => self.decode::<Option<&str>>()?.map(|text| Value::Text(text.into())),
+            ColumnKind::Flag => self.decode::<Option<bool>>()?.map(Value::Flag),
+            ColumnKind::Time => self.decode::<Option<Timestamp>>()?.map(Value::Time),
+            ColumnKind::Bytes => {
                 let bytes = self.decode::<Option<&[u8]>>()?.map(<[u8; 32]>::try_from).transpose();
                 bytes.map_err(|error| self.wrong(error.into()))?.map(Value::Bytes)
             }
-            Kind::Json => return Err(self.wrong("JSON is no plain value".into())),
+            ColumnKind::Json => return Err(self.wrong("JSON is no plain value".into())),
         };
         Ok(value.unwrap_or(Value::Null))
     }

@@ -13,11 +13,11 @@ use sqlx_core::error::Error;
 
 use crate::commit::{self, Queue};
 use crate::error::{OpenError, standby, store_error};
-use crate::options::Options;
+use crate::options::PostgresOptions;
 use crate::pool::{Lease, Pool};
 use crate::read::Loaders;
-use crate::rows::Values;
-use crate::{kept, migrate};
+use crate::rows::StatementArguments;
+use crate::{list_counts, migrate};
 
 /// A shop's store in Postgres. See the [crate's front page](crate).
 ///
@@ -45,7 +45,7 @@ impl PostgresStore {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn connect(options: Options) -> Result<Self, OpenError> {
+    pub async fn connect(options: PostgresOptions) -> Result<Self, OpenError> {
         let pool = Arc::new(Pool::new(options, tokio::runtime::Handle::current()));
         migrate::migrate(&pool).await?;
         Ok(Self { loaders: Loaders::new(&pool), queue: Queue::start(&pool), memo: Arc::default(), pool })
@@ -53,8 +53,12 @@ impl PostgresStore {
 
     /// The stored count of a list. `keys` are the values that the query filters by; `None` if it filters by anything
     /// else.
-    pub(crate) fn kept(&self, list: &'static str, keys: Option<[Option<String>; 3]>) -> kept::Kept {
-        kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
+    pub(crate) fn stored_count(
+        &self,
+        list: &'static str,
+        keys: Option<[Option<String>; 3]>,
+    ) -> list_counts::StoredCount {
+        list_counts::StoredCount { list, keys, memo: Arc::clone(&self.memo) }
     }
 
     /// The number of statements sent so far. Each is one round trip.
@@ -91,10 +95,10 @@ impl PostgresStore {
     /// use shop_core::prepare::{Next, Retries};
     /// use shop_core::store::CommitError;
     /// use shop_core::{Actor, Shop, cart::AddItem};
-    /// use shop_store_sql::{Options, PostgresStore};
+    /// use shop_store_sql::{PostgresOptions, PostgresStore};
     ///
     /// # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
-    /// let store = Arc::new(PostgresStore::connect(Options::parse(url)?).await?);
+    /// let store = Arc::new(PostgresStore::connect(PostgresOptions::parse(url)?).await?);
     /// let shop = Shop::builder(Arc::clone(&store) as _, b"32 bytes from a good source, kept").open().await?;
     /// let pool = sqlx::PgPool::connect(url).await?;
     /// let call = async |shop: Shop| {
@@ -148,7 +152,7 @@ impl Store for PostgresStore {
     }
 
     async fn miscounted(&self) -> StoreResult<Vec<String>> {
-        kept::miscounted(&self.pool).await
+        list_counts::miscounted(&self.pool).await
     }
 
     async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
@@ -169,19 +173,19 @@ impl Store for PostgresStore {
             None => "INSERT INTO key_fingerprint (one, fingerprint) VALUES (true, $1) ON CONFLICT DO NOTHING",
             Some(_) => "UPDATE key_fingerprint SET fingerprint = $1 WHERE fingerprint = $2",
         };
-        let mut values = Values::new().put(fingerprint.as_bytes().to_vec());
+        let mut values = StatementArguments::new().put(fingerprint.as_bytes().to_vec());
         if let Some(known) = known {
             values = values.put(known.as_bytes().to_vec());
         }
         self.pool.read(sql, values.finish().map_err(store_error)?).await.map(drop)
     }
 
-    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
-        let pool = Arc::new(self.pool.at_one_moment());
+    async fn read_snapshot(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+        let pool = Arc::new(self.pool.read_snapshot());
         let first = Arc::clone(&pool);
         self.pool.run(async move { first.acquire().await.map(Lease::release).map_err(store_error) }).await?;
-        let moment = Self { loaders: Loaders::new(&pool), queue: Queue::stopped(), memo: Arc::default(), pool };
-        Ok(Some(Arc::new(moment)))
+        let snapshot = Self { loaders: Loaders::new(&pool), queue: Queue::stopped(), memo: Arc::default(), pool };
+        Ok(Some(Arc::new(snapshot)))
     }
 
     async fn ping(&self) -> StoreResult<()> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use shop_core::conformance::Suite;
 use shop_store_sql::testing::Cluster;
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
@@ -15,7 +15,7 @@ static RUNTIME: LazyLock<Runtime> =
 /// A store in a database of its own.
 async fn store() -> Arc<PostgresStore> {
     let url = Cluster::shared().unwrap().migrated().unwrap();
-    let options = Options::parse(&url).unwrap().max_connections(6);
+    let options = PostgresOptions::parse(&url).unwrap().max_connections(6);
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }
 

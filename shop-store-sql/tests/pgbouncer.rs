@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use shop_core::conformance::Suite;
 use shop_store_sql::testing::{Bouncer, Cluster};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
@@ -22,7 +22,7 @@ static SERVERS: LazyLock<(Cluster, Bouncer)> = LazyLock::new(|| {
 async fn store() -> Arc<PostgresStore> {
     let (cluster, bouncer) = &*SERVERS;
     let url = bouncer.url(&cluster.database().unwrap());
-    let options = Options::parse(&url).unwrap().max_connections(6).pgbouncer(true);
+    let options = PostgresOptions::parse(&url).unwrap().max_connections(6).pgbouncer(true);
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }
 

@@ -13,7 +13,7 @@ use shop_core::catalog::{CatalogRepository as _, ProductFilter, RulesQuery};
 use shop_core::clock::Timestamp;
 use shop_core::details::DetailsRepository as _;
 use shop_core::id::{OrderId, ProductId, VariantId};
-use shop_core::idempotency::AnswerKey;
+use shop_core::idempotency::IdempotencyRecordKey;
 use shop_core::inventory::{InventoryRepository as _, StockFilter};
 use shop_core::orders::{OrderFilter, OrdersRepository as _};
 use shop_core::outbox::OutboxRepository as _;
@@ -22,7 +22,7 @@ use shop_core::payments::PaymentsRepository as _;
 use shop_core::shipping::ShippingRepository as _;
 use shop_core::store::{Store as _, StoreError};
 use shop_store_sql::testing::{Cluster, execute, wait_until};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use sqlx::Connection as _;
 use uuid::Uuid;
 
@@ -30,12 +30,12 @@ fn database() -> String {
     Cluster::shared().unwrap().migrated().unwrap()
 }
 
-async fn connect(options: Options) -> Arc<PostgresStore> {
+async fn connect(options: PostgresOptions) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }
 
-fn options() -> Options {
-    Options::parse(&database()).unwrap()
+fn options() -> PostgresOptions {
+    PostgresOptions::parse(&database()).unwrap()
 }
 
 /// Somebody in whose transaction nobody can read a person.
@@ -51,7 +51,7 @@ async fn every_read_is_one_statement() {
     let id = Uuid::from_u128(1);
     let now = Timestamp::from_timestamp_micros(0).unwrap();
     let orders = [OrderId(id), OrderId(Uuid::from_u128(2))];
-    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
+    let key = IdempotencyRecordKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
     let mut found = Vec::new();
     macro_rules! count {
         ($($read:ident($($argument:expr),*)),+ $(,)?) => {$(
@@ -68,11 +68,11 @@ async fn every_read_is_one_statement() {
         category_tree(), promotion(id.into()), tax_rate(id.into()), price_rules(&RulesQuery::default()), cart(id.into()),
         open_cart_of(id.into()), guest_carts_unchanged_since(now, 10), order(id.into()), order_of_cart(id.into()), history(id.into()), overdue_orders(now, 10), guest_orders("a", 10),
         draft(id.into()), order_return(id.into()), returns_of_orders(&orders), payment(id.into()), payments_of_orders(&orders),
-        payment_by_reference("a", "a"), payments_to_look_at(now, 10), address(id.into()),
-        default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),
+        payment_by_reference("a", "a"), payments_due_for_poll(now, 10), address(id.into()),
+        default_address(id.into()), zone(id.into()), shipping_rates(), method(id.into()), shipment(id.into()),
         shipments_by_tracking_key("A", 10), shipments_of_orders(&orders), location(id.into()), locations(),
         stock_of(&[VariantId(id), VariantId(now_id())]), reservations_of(id.into()), unrelayed_events(10),
-        due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), answer(&key), shop_details(), ping(),
+        due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), idempotency_record(&key), shop_details(), ping(),
         // Nobody has such a list: what it has is counted by its one page.
         list_users(&UserFilter::default(), &PageRequest::default()),
         list_products(&ProductFilter::default(), &PageRequest { position: Position::Start, ..PageRequest::default() }),
@@ -89,7 +89,7 @@ async fn every_read_is_one_statement() {
     let before = store.statements();
     assert_eq!(store.products(&[]).await.unwrap(), []);
     assert_eq!(store.product_by_slug("a\0b").await.unwrap(), None);
-    assert_eq!(store.answer(&AnswerKey { key: "\0".into(), ..key }).await.unwrap(), None);
+    assert_eq!(store.idempotency_record(&IdempotencyRecordKey { key: "\0".into(), ..key }).await.unwrap(), None);
     assert_eq!(store.statements(), before);
 }
 
@@ -126,7 +126,7 @@ async fn a_crowd_shares_statements() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exhausted_pool_is_told_in_time_and_recovers() {
     let url = database();
-    let options = Options::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
+    let options = PostgresOptions::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
     let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
     // Two reads hold both connections, and wait for somebody who locked the table.
     let mut holder = lock_users(&url).await;
@@ -159,7 +159,7 @@ async fn an_exhausted_pool_is_told_in_time_and_recovers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_for_a_person_does_not_wait_for_a_statement_that_hangs() {
     let url = database();
-    let options = Options::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
+    let options = PostgresOptions::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
     let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
     let mut holder = lock_users(&url).await;
     let mut stuck = Vec::new();
@@ -185,7 +185,7 @@ async fn who_asks_for_a_person_does_not_wait_for_a_statement_that_hangs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_statement_is_cancelled() {
     let url = database();
-    let store = connect(Options::parse(&url).unwrap().statement_timeout(Duration::from_millis(200))).await;
+    let store = connect(PostgresOptions::parse(&url).unwrap().statement_timeout(Duration::from_millis(200))).await;
     let mut holder = lock_users(&url).await;
     let read = store.user(now_id().into()).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
@@ -196,7 +196,7 @@ async fn a_slow_statement_is_cancelled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_connections_are_replaced_unseen() {
     let url = database();
-    let store = connect(Options::parse(&url).unwrap()).await;
+    let store = connect(PostgresOptions::parse(&url).unwrap()).await;
     let emails: Vec<_> = (0..8).map(|number| number.to_string()).collect();
     join_all(emails.iter().map(|email| store.user_by_email(email))).await;
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

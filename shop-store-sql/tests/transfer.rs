@@ -14,10 +14,10 @@ use shop_core::page::PageRequest;
 use shop_core::secret::Secret;
 use shop_core::shop::Tokens;
 use shop_core::store::Store;
-use shop_core::transfer::{Cell, Kind, Row, Source, Step, Target};
+use shop_core::transfer::{Cell, CellKind, TableProgress, TransferRow, TransferSource, TransferTarget};
 use shop_core::{Actor, Shop};
 use shop_store_sql::testing::{Bouncer, Cluster, execute, texts};
-use shop_store_sql::{OpenError, Options, PostgresRows, PostgresStore};
+use shop_store_sql::{OpenError, PostgresOptions, PostgresRows, PostgresStore};
 use shop_store_sqlite::{SqliteRows, SqliteStore};
 
 const KEY: &[u8] = &[7; 32];
@@ -26,8 +26,8 @@ fn database() -> String {
     Cluster::shared().unwrap().database().unwrap()
 }
 
-fn options(url: &str) -> Options {
-    Options::parse(url).unwrap()
+fn options(url: &str) -> PostgresOptions {
+    PostgresOptions::parse(url).unwrap()
 }
 
 /// A file that is not there yet; it goes away with its folder.
@@ -96,7 +96,7 @@ async fn add_an_order(shop: &Shop) {
 }
 
 /// Moves what is left to move, at most so many batches. True when all is there.
-async fn proceed(source: &dyn Source, target: &dyn Target, mut batches: usize) -> bool {
+async fn proceed(source: &dyn TransferSource, target: &dyn TransferTarget, mut batches: usize) -> bool {
     if target.progress().await.unwrap().is_none() {
         target.begin(source.identity()).await.unwrap();
     }
@@ -112,7 +112,7 @@ async fn proceed(source: &dyn Source, target: &dyn Target, mut batches: usize) -
                 return false;
             }
             batches -= 1;
-            *step = Step { after: Some(table.key_of(last)), rows: step.rows + rows.len() as u64 };
+            *step = TableProgress { after: Some(table.key_of(last)), rows: step.rows + rows.len() as u64 };
             target.write(table, &rows, step).await.unwrap();
         }
     }
@@ -122,10 +122,10 @@ async fn proceed(source: &dyn Source, target: &dyn Target, mut batches: usize) -
 }
 
 /// Every row of every table, by the names of the columns.
-async fn rows(source: &dyn Source) -> BTreeMap<String, Vec<BTreeMap<String, Cell>>> {
+async fn rows(source: &dyn TransferSource) -> BTreeMap<String, Vec<BTreeMap<String, Cell>>> {
     let mut all = BTreeMap::new();
     for table in source.tables() {
-        let named = |row: Row| table.columns.iter().map(|column| column.name.clone()).zip(row).collect();
+        let named = |row: TransferRow| table.columns.iter().map(|column| column.name.clone()).zip(row).collect();
         let mut rows: Vec<BTreeMap<String, Cell>> =
             source.read(table, None, 10_000).await.unwrap().into_iter().map(named).collect();
         assert_eq!(source.count(table).await.unwrap(), rows.len() as u64, "{}", table.name);
@@ -147,11 +147,12 @@ async fn both_stores_hold_the_same_tables_and_columns() {
     let file = File::new("parity");
     let sqlite = SqliteRows::target(&file.0).unwrap();
     let postgres = PostgresRows::target(&options(&database())).await.unwrap();
-    let described = |source: &dyn Source| {
-        let column = |column: &shop_core::transfer::Column| (column.name.clone(), (column.kind, column.optional));
-        let columns = |table: &shop_core::transfer::Table| table.columns.iter().map(column).collect();
-        let table = |table| (shop_core::transfer::Table::clone(table).name, columns(table));
-        source.tables().iter().map(table).collect::<BTreeMap<String, BTreeMap<String, (Kind, bool)>>>()
+    let described = |source: &dyn TransferSource| {
+        let column =
+            |column: &shop_core::transfer::TransferColumn| (column.name.clone(), (column.kind, column.optional));
+        let columns = |table: &shop_core::transfer::TransferTable| table.columns.iter().map(column).collect();
+        let table = |table| (shop_core::transfer::TransferTable::clone(table).name, columns(table));
+        source.tables().iter().map(table).collect::<BTreeMap<String, BTreeMap<String, (CellKind, bool)>>>()
     };
     let (here, there) = (described(&sqlite), described(&postgres));
     let names = |tables: &BTreeMap<String, _>| tables.keys().cloned().collect::<Vec<_>>();
@@ -160,7 +161,7 @@ async fn both_stores_hold_the_same_tables_and_columns() {
         assert_eq!(Some(columns), there.get(name), "{name}");
     }
     assert!(names(&here).contains(&"orders".to_owned()));
-    let seeded = |source: &dyn Source| {
+    let seeded = |source: &dyn TransferSource| {
         let seeded = source.tables().iter().filter(|table| table.seeded);
         let mut names: Vec<_> = seeded.map(|table| table.name.clone()).collect();
         names.sort();
@@ -270,7 +271,7 @@ async fn the_rows_after_a_key_are_found_in_its_index() {
     let source = PostgresRows::source(&options(&url)).await.unwrap();
     for table in source.tables() {
         let all = source.read(table, None, 10_000).await.unwrap();
-        let mut paged: Vec<Row> = Vec::new();
+        let mut paged: Vec<TransferRow> = Vec::new();
         loop {
             let after = paged.last().map(|row| table.key_of(row));
             let rows = source.read(table, after.as_deref(), 2).await.unwrap();
@@ -322,7 +323,7 @@ async fn two_that_fill_the_same_database_are_told() {
     target.begin(source.identity()).await.unwrap();
     let table = source.tables().iter().find(|table| table.name == "users").unwrap();
     let rows = source.read(table, None, 10).await.unwrap();
-    let step = Step { after: rows.last().map(|row| table.key_of(row)), rows: rows.len() as u64 };
+    let step = TableProgress { after: rows.last().map(|row| table.key_of(row)), rows: rows.len() as u64 };
     target.write(table, &rows, &step).await.unwrap();
     let refused = target.write(table, &rows, &step).await.unwrap_err();
     let why = std::error::Error::source(&refused).unwrap().to_string();

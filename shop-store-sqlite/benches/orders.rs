@@ -57,10 +57,10 @@ impl Bench {
     /// One round of the shop.
     fn shop(&mut self, demand: Demand) -> Result<Duration> {
         let customers: Arc<[_]> = self.world.customers.as_slice().into();
-        let wishes = self.world.wishes();
+        let order_input = self.world.order_input();
         self.runtime.block_on(async {
             self.world.fill_carts(self.store.as_ref(), &customers, demand).await?;
-            place(&self.shop, &wishes, &customers).await
+            place(&self.shop, &order_input, &customers).await
         })
     }
 
@@ -68,7 +68,7 @@ impl Bench {
     fn bare(&mut self, demand: Demand) -> Result<Duration> {
         let filling = self.world.fill_carts(self.store.as_ref(), &self.world.customers, demand);
         let carts = self.runtime.block_on(filling)?;
-        self.bare.place(&self.world, &carts, &mut self.shop.moment())
+        self.bare.place(&self.world, &carts, &mut self.shop.context())
     }
 }
 

@@ -14,14 +14,14 @@ use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::{Columns as _, Row as _};
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::Applied;
-use crate::kept::{self, Tally};
-use crate::paging::{List, Query};
+use crate::commit::ApplyResult;
+use crate::list_counts::{self, CountChanges};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
-use crate::rows::{Columns, Id, at, id, prepare};
+use crate::rows::{ColumnReader, Id, at, id, prepare};
 use crate::write_connection::WriteConnection;
 
 record!(User, fixed: ["email_key", "username_key", "date_joined", "is_staff"]);
@@ -42,16 +42,21 @@ static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
 const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
 
 impl Changed for User {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         let before = record::counted_before(connection, change, COUNTED)?;
-        record::change(connection, change, texts)?;
+        record::change(connection, change, encoded)?;
         let after = match change {
             Change::Insert(user) | Change::Update(user) => {
-                Some([kept::flag(user.is_active), kept::flag(user.is_staff), "".into()])
+                Some([list_counts::flag(user.is_active), list_counts::flag(user.is_staff), "".into()])
             }
             Change::Delete { .. } => None,
         };
-        tally.changed(kept::List::Users, before, after);
+        tally.changed(list_counts::CountedList::Users, before, after);
         Ok(())
     }
 }
@@ -59,7 +64,7 @@ impl Changed for User {
 impl Changed for Session {}
 
 /// Applies a write of accounts.
-pub(crate) fn apply(connection: &WriteConnection<'_>, write: &AccountsWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &AccountsWrite) -> ApplyResult {
     match write {
         AccountsWrite::PutOtp(otp) => {
             record::put(connection, otp)?;
@@ -72,7 +77,7 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, write: &AccountsWrite) -> 
         }
         AccountsWrite::CountDaily { user_id, what, at, limit } => {
             let (user, day) = (id(*user_id), DailyCount::day_of(*at));
-            match record::execute(connection, COUNT_DAILY, &[&user, &what.word(), &day, limit])? {
+            match record::execute(connection, COUNT_DAILY, &[&user, &what.as_str(), &day, limit])? {
                 0 => Err(Conflict::DailyLimit(*what).into()),
                 _ => Ok(()),
             }
@@ -101,8 +106,8 @@ const COUNT_DAILY: &str = "INSERT INTO daily_counts (user_id, what, day, count) 
         count = CASE WHEN day < excluded.day THEN 1 ELSE count + 1 END, day = max(day, excluded.day)
     WHERE day < excluded.day OR count < ?4";
 
-fn users() -> List<UserSort, User> {
-    List {
+fn users() -> ListQuery<UserSort, User> {
+    ListQuery {
         columns: record::columns::<User>().to_owned(),
         key: |key| {
             Some(match key {
@@ -130,9 +135,9 @@ impl AccountsRepository for SqliteStore {
     }
 
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
-        let mut query = Query::from(User::TABLE.name);
-        let keys = [filter.is_active.map(kept::flag), filter.is_staff.map(kept::flag), None];
-        query.kept(self.kept(kept::List::Users, filter.search.is_none().then_some(keys)));
+        let mut query = QueryBuilder::from(User::TABLE.name);
+        let keys = [filter.is_active.map(list_counts::flag), filter.is_staff.map(list_counts::flag), None];
+        query.stored_count(self.stored_count(list_counts::CountedList::Users, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
             // Spelled out: the few staff users have a partial index.
@@ -150,7 +155,7 @@ impl AccountsRepository for SqliteStore {
             let mut statement = prepare(connection, &SESSION_AND_USER)?;
             let mut rows = statement.query([Id(id.0)])?;
             let Some(row) = rows.next()? else { return Ok(None) };
-            let mut columns = Columns::new(row);
+            let mut columns = ColumnReader::new(row);
             Ok(Some((Session::read(&mut columns)?, User::read(&mut columns)?)))
         })
     }
@@ -163,7 +168,7 @@ impl AccountsRepository for SqliteStore {
         self.readers().point(|connection| {
             let sql = "SELECT day, count FROM daily_counts WHERE user_id = ?1 AND what = ?2";
             let mut statement = prepare(connection, sql)?;
-            let mut rows = statement.query(params![Id(user.0), what.word()])?;
+            let mut rows = statement.query(params![Id(user.0), what.as_str()])?;
             rows.next()?.map(|row| Ok(DailyCount { day: row.get(0)?, count: row.get(1)? })).transpose()
         })
     }

@@ -15,8 +15,8 @@ use crate::rows::{Id, at};
 record!(Cart, fixed: ["customer_id"]);
 
 impl Changed for Cart {
-    fn texts(change: &Change<Self>) -> Vec<String> {
-        record::texts(change)
+    fn encoded(change: &Change<Self>) -> Vec<String> {
+        record::encoded(change)
     }
 }
 

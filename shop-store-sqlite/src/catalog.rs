@@ -19,10 +19,10 @@ use shop_core::store::StoreResult;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, Failure};
-use crate::kept::{self, Tally};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::list_counts::{self, CountChanges};
 use crate::listed;
-use crate::paging::{List, Query};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::pricing;
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
@@ -44,15 +44,20 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 impl Changed for Product {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
-        apply_product(connection, tally, change, texts)
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
+        apply_product(connection, tally, change, encoded)
     }
 
     /// The three columns of search words, then the texts of the row.
-    fn texts(change: &Change<Self>) -> Vec<String> {
+    fn encoded(change: &Change<Self>) -> Vec<String> {
         match change {
             Change::Insert(product) | Change::Update(product) => {
-                search_columns(product).into_iter().chain(record::texts(change)).collect()
+                search_columns(product).into_iter().chain(record::encoded(change)).collect()
             }
             Change::Delete { .. } => Vec::new(),
         }
@@ -60,16 +65,21 @@ impl Changed for Product {
 }
 
 impl Changed for Category {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_category(connection, tally, *id, *version),
-            _ => record::change(connection, change, texts),
+            _ => record::change(connection, change, encoded),
         }
     }
 }
 
 /// Applies a write of the catalog.
-pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: &CatalogWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut CountChanges, write: &CatalogWrite) -> ApplyResult {
     match write {
         CatalogWrite::PricePeriod(period) => {
             record::put(connection, period)?;
@@ -85,7 +95,7 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: 
             if record::execute(connection, sql, &[from])? == 0 {
                 return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
             }
-            tally.touched(kept::List::Products);
+            tally.touched(list_counts::CountedList::Products);
             Ok(())
         }
     }
@@ -93,18 +103,18 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: 
 
 fn apply_product(
     connection: &WriteConnection<'_>,
-    tally: &mut Tally,
+    tally: &mut CountChanges,
     change: &Change<Product>,
-    texts: &[String],
-) -> Applied {
-    let (words, texts) = texts.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
+    encoded: &[String],
+) -> ApplyResult {
+    let (words, encoded) = encoded.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
     let (done, product, is_new) = match change {
-        Change::Insert(product) => (record::insert(connection, product, texts), product, true),
-        Change::Update(product) => (record::update(connection, product, texts), product, false),
+        Change::Insert(product) => (record::insert(connection, product, encoded), product, true),
+        Change::Update(product) => (record::update(connection, product, encoded), product, false),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
     };
     match done.and_then(|()| put_variants(connection, product, is_new)) {
-        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
+        Err(ApplyError::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
             if others_variant(connection, product)? =>
         {
             // Checked first: see the order of the unique keys of `Product`.
@@ -131,7 +141,7 @@ fn others_variant(connection: &WriteConnection<'_>, product: &Product) -> rusqli
     Ok(false)
 }
 
-fn put_variants(connection: &WriteConnection<'_>, product: &Product, is_new: bool) -> Applied {
+fn put_variants(connection: &WriteConnection<'_>, product: &Product, is_new: bool) -> ApplyResult {
     let mut known: BTreeMap<Uuid, String> = BTreeMap::new();
     if !is_new {
         connection.run("SELECT id, sku FROM variants WHERE product_id = ?1", |statement| {
@@ -181,7 +191,12 @@ fn price_history(
     Ok(periods)
 }
 
-fn taken_variant(connection: &WriteConnection<'_>, variant: &Variant, known: bool, error: rusqlite::Error) -> Failure {
+fn taken_variant(
+    connection: &WriteConnection<'_>,
+    variant: &Variant,
+    known: bool,
+    error: rusqlite::Error,
+) -> ApplyError {
     if !record::is_taken(&error) {
         return error.into();
     }
@@ -193,7 +208,12 @@ fn taken_variant(connection: &WriteConnection<'_>, variant: &Variant, known: boo
     Conflict::Exists(unique).into()
 }
 
-fn delete_category(connection: &WriteConnection<'_>, tally: &mut Tally, category: Uuid, version: i64) -> Applied {
+fn delete_category(
+    connection: &WriteConnection<'_>,
+    tally: &mut CountChanges,
+    category: Uuid,
+    version: i64,
+) -> ApplyResult {
     let parent = record::lookup::<Category>(connection, category)?.and_then(|category| category.parent_id);
     record::delete::<Category>(connection, category, version)?;
     let children = "UPDATE categories SET parent_id = ?2, version = version + 1 WHERE parent_id = ?1";
@@ -206,12 +226,12 @@ fn delete_category(connection: &WriteConnection<'_>, tally: &mut Tally, category
         }
         Ok(())
     })?;
-    tally.touched(kept::List::Products);
+    tally.touched(list_counts::CountedList::Products);
     Ok(())
 }
 
-fn categories() -> List<CategorySort, Category> {
-    List {
+fn categories() -> ListQuery<CategorySort, Category> {
+    ListQuery {
         columns: record::columns::<Category>().to_owned(),
         key: |key| {
             Some(match key {
@@ -293,7 +313,7 @@ impl CatalogRepository for SqliteStore {
             return Ok(self.readers().list(read).await?.map(|found| found.product));
         }
         let mut query = product_query(filter, ranked);
-        query.kept(self.kept(kept::List::Products, None));
+        query.stored_count(self.stored_count(list_counts::CountedList::Products, None));
         let found = self.readers().search(move |connection| products(ranked).page(connection, query, &page)).await?;
         Ok(found.map(|found| found.product))
     }
@@ -324,7 +344,9 @@ impl CatalogRepository for SqliteStore {
 
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
         let page = page.clone();
-        self.readers().list(move |connection| categories().page(connection, Query::from("categories"), &page)).await
+        self.readers()
+            .list(move |connection| categories().page(connection, QueryBuilder::from("categories"), &page))
+            .await
     }
 
     async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {

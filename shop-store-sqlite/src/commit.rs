@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use rusqlite::params;
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Conflict, Entity, Require, RowWrite, Unique, Write};
+use shop_core::batch::{Batch, Conflict, Entity, Precondition, RowWrite, Unique, Write};
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use uuid::Uuid;
 
-use crate::kept::Tally;
+use crate::list_counts::CountChanges;
 use crate::record::{Changed, execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
 use crate::write_connection::WriteConnection;
@@ -21,7 +21,7 @@ use crate::{accounts, catalog, inventory, listed, orders, outbox, shipping};
 
 /// Why a batch was not applied.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum ApplyError {
     /// A guard failed.
     Conflict(Conflict),
     /// SQLite failed.
@@ -32,64 +32,68 @@ pub(crate) enum Failure {
     Host,
 }
 
-impl From<Conflict> for Failure {
+impl From<Conflict> for ApplyError {
     fn from(conflict: Conflict) -> Self {
         Self::Conflict(conflict)
     }
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for ApplyError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
 }
 
 /// The result of applying a write.
-pub(crate) type Applied = Result<(), Failure>;
+pub(crate) type ApplyResult = Result<(), ApplyError>;
 
 /// Turns a unique key's refusal into its conflict.
-pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Result<usize, Failure> {
+pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Result<usize, ApplyError> {
     done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
 }
 
 /// A batch on its way to the writing thread, with everything prepared that other threads can do: its JSON and its
 /// search words are already encoded.
-pub(crate) struct Prepared {
+pub(crate) struct EncodedBatch {
     batch: Arc<Batch>,
     /// The encoded texts of each write; empty for rarely used writes.
-    texts: Vec<Vec<String>>,
+    encoded: Vec<Vec<String>>,
 }
 
-impl Prepared {
+impl EncodedBatch {
     /// Encodes the texts of a batch.
     pub(crate) fn new(batch: Arc<Batch>) -> Self {
-        let texts = batch.writes.iter().map(|write| match write {
+        let encoded = batch.writes.iter().map(|write| match write {
             Write::Row(write) => row_texts(write),
-            Write::Outbox(write) => outbox::texts(write),
+            Write::Outbox(write) => outbox::encoded(write),
             _ => Vec::new(),
         });
-        Self { texts: texts.collect(), batch }
+        Self { encoded: encoded.collect(), batch }
     }
 }
 
 /// Applies a whole batch. On a failure the caller rolls back to the state before.
-pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, prepared: &Prepared) -> Applied {
-    let Prepared { batch, texts } = prepared;
+pub(crate) fn apply(
+    connection: &WriteConnection<'_>,
+    tally: &mut CountChanges,
+    prepared: &EncodedBatch,
+) -> ApplyResult {
+    let EncodedBatch { batch, encoded } = prepared;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
     let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
     unless_taken(done, Unique::Operation)?;
-    for require in &batch.requires {
+    for require in &batch.preconditions {
         judge(connection, require)?;
     }
-    for (write, texts) in batch.writes.iter().zip(texts) {
+    for (write, encoded) in batch.writes.iter().zip(encoded) {
         match write {
-            Write::Row(write) => apply_row(connection, tally, write, texts)?,
+            Write::Row(write) => apply_row(connection, tally, write, encoded)?,
             Write::Accounts(write) => accounts::apply(connection, write)?,
             Write::Catalog(write) => catalog::apply(connection, tally, write)?,
             Write::Orders(write) => orders::apply(connection, write)?,
             Write::Inventory(write) => inventory::apply(connection, tally, write)?,
-            Write::Outbox(write) => outbox::apply(connection, write, texts)?,
-            Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
+            Write::Outbox(write) => outbox::apply(connection, write, encoded)?,
+            Write::IdempotencyRecord(answer) => outbox::insert_idempotency_record(connection, answer)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
     }
@@ -98,13 +102,13 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, prepare
     listed::refresh(connection, tally)
 }
 
-fn judge(connection: &WriteConnection<'_>, require: &Require) -> Applied {
+fn judge(connection: &WriteConnection<'_>, require: &Precondition) -> ApplyResult {
     match *require {
-        Require::Version(entity, key, version) => {
+        Precondition::Version(entity, key, version) => {
             let current = connection.version((entity, key), || current_version(connection, entity, key))?;
             if current == Some(version) { Ok(()) } else { Err(Conflict::Stale(entity, key).into()) }
         }
-        Require::LiveSession(session, user) => {
+        Precondition::LiveSession(session, user) => {
             let live = "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id
                 WHERE sessions.id = ?1 AND users.id = ?2 AND sessions.revoked_at IS NULL AND users.is_active = 1
                     AND sessions.epoch = users.session_epoch";
@@ -114,14 +118,14 @@ fn judge(connection: &WriteConnection<'_>, require: &Require) -> Applied {
                 Err(Conflict::Revoked(session).into())
             }
         }
-        Require::ActiveUser(user) => {
+        Precondition::ActiveUser(user) => {
             if exists(connection, "SELECT 1 FROM users WHERE id = ?1 AND is_active = 1", params![id(user)])? {
                 Ok(())
             } else {
                 Err(Conflict::Inactive(user).into())
             }
         }
-        Require::AddressesBelow(user, limit) => {
+        Precondition::AddressesBelow(user, limit) => {
             let full = "SELECT 1 FROM addresses WHERE user_id = ?1 LIMIT 1 OFFSET ?2";
             if limit > 0 && !exists(connection, full, params![id(user), limit - 1])? {
                 Ok(())
@@ -129,7 +133,7 @@ fn judge(connection: &WriteConnection<'_>, require: &Require) -> Applied {
                 Err(Conflict::AddressBookFull(user).into())
             }
         }
-        Require::Untracked(variant, location) => {
+        Precondition::Untracked(variant, location) => {
             let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = ?1 AND location_id = ?2 AND tracked = 0";
             if exists(connection, untracked, params![id(variant), id(location)])? {
                 Ok(())
@@ -143,16 +147,16 @@ fn judge(connection: &WriteConnection<'_>, require: &Require) -> Applied {
 macro_rules! rows {
     ([] $($entity:ident: $row:ty => $table:ident;)+) => {
         /// Applies a change of a row that has a version.
-        fn apply_row(connection: &WriteConnection<'_>, tally: &mut Tally, write: &RowWrite, texts: &[String]) -> Applied {
+        fn apply_row(connection: &WriteConnection<'_>, tally: &mut CountChanges, write: &RowWrite, encoded: &[String]) -> ApplyResult {
             match write {
-                $(RowWrite::$entity(change) => <$row as Changed>::apply(connection, tally, change, texts),)+
+                $(RowWrite::$entity(change) => <$row as Changed>::apply(connection, tally, change, encoded),)+
             }
         }
 
-        /// The texts of a row, see [`Changed::texts`].
+        /// The texts of a row, see [`Changed::encoded`].
         fn row_texts(write: &RowWrite) -> Vec<String> {
             match write {
-                $(RowWrite::$entity(change) => <$row as Changed>::texts(change),)+
+                $(RowWrite::$entity(change) => <$row as Changed>::encoded(change),)+
             }
         }
 
@@ -171,7 +175,7 @@ shop_core::versioned_rows!(rows []);
 
 /// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one row
 /// to another takes two writes.
-fn judge_whole(connection: &WriteConnection<'_>, batch: &Batch) -> Applied {
+fn judge_whole(connection: &WriteConnection<'_>, batch: &Batch) -> ApplyResult {
     let owner = |write: &Write| match write {
         Write::Row(RowWrite::Address(change)) => shipping::owner(change),
         _ => None,
@@ -188,7 +192,7 @@ fn judge_whole(connection: &WriteConnection<'_>, batch: &Batch) -> Applied {
     Ok(())
 }
 
-fn forget(connection: &WriteConnection<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
+fn forget(connection: &WriteConnection<'_>, before: Timestamp, given_up_before: Timestamp) -> ApplyResult {
     for (sql, limit) in [
         ("DELETE FROM operations WHERE at < ?1", before),
         ("DELETE FROM answers WHERE created_at < ?1", before),

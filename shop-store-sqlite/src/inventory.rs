@@ -15,11 +15,11 @@ use shop_core::store::StoreResult;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, unless_taken};
-use crate::kept::{self, Tally};
-use crate::paging::{List, Query};
+use crate::commit::{ApplyResult, unless_taken};
+use crate::list_counts::{self, CountChanges};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
-use crate::rows::{Columns, Id, id, optional_id, prepare};
+use crate::rows::{ColumnReader, Id, id, optional_id, prepare};
 use crate::write_connection::WriteConnection;
 
 record!(Location);
@@ -30,10 +30,15 @@ record!(StockLevel);
 record!(Movement);
 
 impl Changed for Location {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_location(connection, tally, *id, *version),
-            _ => record::change(connection, change, texts),
+            _ => record::change(connection, change, encoded),
         }
     }
 }
@@ -41,7 +46,7 @@ impl Changed for Location {
 impl Changed for Reservation {}
 
 /// Applies a write of inventory.
-pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: &InventoryWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut CountChanges, write: &InventoryWrite) -> ApplyResult {
     match write {
         InventoryWrite::InsertLevel(level) => {
             tally.stock_changed(level.product_id);
@@ -50,14 +55,22 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: 
         InventoryWrite::Delta(delta) => apply_delta(connection, tally, delta),
         InventoryWrite::Settings(settings) => apply_settings(connection, tally, settings),
         InventoryWrite::Movement(movement) => {
-            tally.added(kept::List::Movements, [kept::key(movement.location_id), "".into(), "".into()]);
+            tally.added(
+                list_counts::CountedList::Movements,
+                [list_counts::key(movement.location_id), "".into(), "".into()],
+            );
             unless_taken(record::add(connection, movement, &[]), Unique::OtherId)?;
             Ok(())
         }
     }
 }
 
-fn delete_location(connection: &WriteConnection<'_>, tally: &mut Tally, location: Uuid, version: i64) -> Applied {
+fn delete_location(
+    connection: &WriteConnection<'_>,
+    tally: &mut CountChanges,
+    location: Uuid,
+    version: i64,
+) -> ApplyResult {
     if record::version_of::<Location>(connection, location)? != Some(version) {
         return Err(Conflict::Stale(Entity::Location, location).into());
     }
@@ -75,7 +88,7 @@ fn delete_location(connection: &WriteConnection<'_>, tally: &mut Tally, location
 /// Notes that the stock status of the products found by a query on an id may have changed.
 fn touch_products(
     connection: &WriteConnection<'_>,
-    tally: &mut Tally,
+    tally: &mut CountChanges,
     sql: &'static str,
     id: Uuid,
 ) -> rusqlite::Result<()> {
@@ -95,7 +108,7 @@ pub(crate) fn default_locations(connection: &WriteConnection<'_>) -> rusqlite::R
     })
 }
 
-fn insert_level(connection: &WriteConnection<'_>, level: &StockLevel) -> Applied {
+fn insert_level(connection: &WriteConnection<'_>, level: &StockLevel) -> ApplyResult {
     let done = record::add(connection, level, &[]);
     match done {
         Err(error) if record::is_dangling(&error) => Err(Conflict::Stale(Entity::Location, level.location_id.0).into()),
@@ -133,7 +146,7 @@ const DELTA_OF_PRODUCT: &str = stock_delta!(
     "RETURNING product_id, tracked = 1 AND backorder = 0 AND (on_hand > reserved) <> (on_hand - ?3 > reserved - ?4)"
 );
 
-fn apply_delta(connection: &WriteConnection<'_>, tally: &mut Tally, delta: &StockDelta) -> Applied {
+fn apply_delta(connection: &WriteConnection<'_>, tally: &mut CountChanges, delta: &StockDelta) -> ApplyResult {
     let (variant, location) = (id(delta.variant_id), id(delta.location_id));
     let values = params![variant, location, delta.on_hand, delta.reserved, delta.ships()];
     if connection.run(DELTA, |statement| statement.execute(values))? == 1 {
@@ -152,7 +165,7 @@ fn apply_delta(connection: &WriteConnection<'_>, tally: &mut Tally, delta: &Stoc
     if changed { Ok(()) } else { Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()) }
 }
 
-fn apply_settings(connection: &WriteConnection<'_>, tally: &mut Tally, settings: &StockSettings) -> Applied {
+fn apply_settings(connection: &WriteConnection<'_>, tally: &mut CountChanges, settings: &StockSettings) -> ApplyResult {
     let sql = "UPDATE stock_levels SET low_stock_threshold = coalesce(?3, low_stock_threshold),
             tracked = coalesce(?4, tracked), backorder = coalesce(?5, backorder)
         WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)";
@@ -172,8 +185,8 @@ fn apply_settings(connection: &WriteConnection<'_>, tally: &mut Tally, settings:
     Ok(())
 }
 
-fn locations() -> List<InventorySort, Location> {
-    List {
+fn locations() -> ListQuery<InventorySort, Location> {
+    ListQuery {
         columns: record::columns::<Location>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("locations.created_at"),
@@ -183,8 +196,8 @@ fn locations() -> List<InventorySort, Location> {
     }
 }
 
-fn levels() -> List<StockSort, StockLevel> {
-    List {
+fn levels() -> ListQuery<StockSort, StockLevel> {
+    ListQuery {
         columns: record::columns::<StockLevel>().to_owned(),
         key: |key| match key {
             StockSort::Sku => Some("stock_levels.sku"),
@@ -194,8 +207,8 @@ fn levels() -> List<StockSort, StockLevel> {
     }
 }
 
-pub(crate) fn movements() -> List<InventorySort, Movement> {
-    List {
+pub(crate) fn movements() -> ListQuery<InventorySort, Movement> {
+    ListQuery {
         columns: record::columns::<Movement>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("movements.created_at"),
@@ -205,8 +218,8 @@ pub(crate) fn movements() -> List<InventorySort, Movement> {
     }
 }
 
-fn reservations() -> List<InventorySort, Reservation> {
-    List {
+fn reservations() -> ListQuery<InventorySort, Reservation> {
+    ListQuery {
         columns: record::columns::<Reservation>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("reservations.created_at"),
@@ -217,8 +230,8 @@ fn reservations() -> List<InventorySort, Reservation> {
 }
 
 /// Reservations of a variant and live reservations, found in the index by time.
-fn listed_reservations() -> List<InventorySort, Reservation> {
-    List {
+fn listed_reservations() -> ListQuery<InventorySort, Reservation> {
+    ListQuery {
         key: |key| match key {
             InventorySort::CreatedAt => Some("listed.created_at"),
         },
@@ -243,7 +256,9 @@ impl InventoryRepository for SqliteStore {
 
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>> {
         let page = page.clone();
-        self.readers().list(move |connection| locations().page(connection, Query::from("locations"), &page)).await
+        self.readers()
+            .list(move |connection| locations().page(connection, QueryBuilder::from("locations"), &page))
+            .await
     }
 
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>> {
@@ -258,7 +273,7 @@ impl InventoryRepository for SqliteStore {
                 let mut statement = prepare(connection, &sql)?;
                 let mut rows = statement.query([Id(variant.0)])?;
                 while let Some(row) = rows.next()? {
-                    let mut columns = Columns::new(row);
+                    let mut columns = ColumnReader::new(row);
                     found.push((columns.take()?, StockLevel::read(&mut columns)?));
                 }
             }
@@ -269,7 +284,7 @@ impl InventoryRepository for SqliteStore {
     }
 
     async fn list_stock(&self, filter: &StockFilter, page: &PageRequest<StockSort>) -> StoreResult<Page<StockLevel>> {
-        let mut query = Query::from("stock_levels");
+        let mut query = QueryBuilder::from("stock_levels");
         query.filter("stock_levels.sku = ?", filter.sku.clone().map(Value::Text));
         query.filter("stock_levels.variant_id = ?", bytes(filter.variant_id));
         query.filter("stock_levels.product_id = ?", bytes(filter.product_id));
@@ -287,10 +302,10 @@ impl InventoryRepository for SqliteStore {
         filter: &MovementFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
-        let mut query = Query::from("movements");
+        let mut query = QueryBuilder::from("movements");
         let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
-        let keys = [filter.location_id.map(kept::key), None, None];
-        query.kept(self.kept(kept::List::Movements, by_location_alone.then_some(keys)));
+        let keys = [filter.location_id.map(list_counts::key), None, None];
+        query.stored_count(self.stored_count(list_counts::CountedList::Movements, by_location_alone.then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone().map(Value::Text));
         query.filter("movements.variant_id = ?", bytes(filter.variant_id));
         query.filter("movements.location_id = ?", bytes(filter.location_id));
@@ -307,9 +322,9 @@ impl InventoryRepository for SqliteStore {
         // One order has few reservations, whatever the other filters.
         let by_index = filter.order_id.is_none() && (filter.variant_id.is_some() || filter.live.is_some());
         let (list, mut query, table) = match (by_index, filter.location_id) {
-            (false, _) => (reservations(), Query::from("reservations"), "reservations"),
-            (true, None) => (listed_reservations(), Query::listed("reservations"), "listed"),
-            (true, Some(_)) => (listed_reservations(), Query::looked_up("reservations"), "listed"),
+            (false, _) => (reservations(), QueryBuilder::from("reservations"), "reservations"),
+            (true, None) => (listed_reservations(), QueryBuilder::listed("reservations"), "listed"),
+            (true, Some(_)) => (listed_reservations(), QueryBuilder::looked_up("reservations"), "listed"),
         };
         query.filter(&format!("{table}.variant_id = ?"), bytes(filter.variant_id));
         match filter.live {

@@ -9,7 +9,7 @@
 //! use shop_core::batch::Batch;
 //! use shop_core::cart::{Cart, CartRepository as _, CartStatus};
 //! use shop_core::batch::Change;
-//! use shop_core::clock::{Clock as _, Moment, SystemClock};
+//! use shop_core::clock::{Clock as _, DecisionContext, SystemClock};
 //! use shop_core::money::Currency;
 //! use shop_core::store::Store as _;
 //! use shop_store_sqlite::SqliteStore;
@@ -18,19 +18,19 @@
 //! // A file that goes away with the store; a shop opens `SqliteStore::open("shop.sqlite3")`.
 //! let store = SqliteStore::temporary()?;
 //!
-//! let mut moment = Moment::new(SystemClock.now(), [7; 32]);
+//! let mut context = DecisionContext::new(SystemClock.now(), [7; 32]);
 //! let cart = Cart {
-//!     id: moment.id(),
+//!     id: context.id(),
 //!     customer_id: None,
 //!     currency: Currency::USD,
 //!     status: CartStatus::Open,
 //!     items: Vec::new(),
 //!     coupons: Vec::new(),
-//!     created_at: moment.now(),
-//!     updated_at: moment.now(),
+//!     created_at: context.now(),
+//!     updated_at: context.now(),
 //!     version: 1,
 //! };
-//! let mut batch = Batch::new(&mut moment);
+//! let mut batch = Batch::new(&mut context);
 //! batch.write(Change::Insert(cart.clone()));
 //! store.commit(Arc::new(batch)).await?; // Ok: it is on the disk
 //!
@@ -48,19 +48,20 @@
 //! - `write_connection`: its connection, with the prepared statements and the versions that a group has read.
 //! - `readers`: the reading connections. Reads by key run on the caller's thread, lists on a blocking thread.
 //! - `commit`: applies a batch inside the writer's transaction.
-//! - `host`, `guest`: what an embedding program may and may not write in the same file and the same transaction.
+//! - `commit_with`, `authorizer`: what an embedding program may and may not write in the same file and the same
+//!   transaction.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the rows,
 //!   writes and reads of each domain, under the core's names. `pricing`: the catalog rows that determine prices.
-//! - `record`, `rows`, `paging`: shared by the domains: versioned rows, values in columns, pages. `kept`: counts that
-//!   are stored with the rows. `listed`: product lists.
+//! - `record`, `rows`, `paging`: shared by the domains: versioned rows, values in columns, pages. `list_counts`: counts
+//!   that are stored with the rows. `listed`: product lists.
 //! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
 //! - `connection`, `checkpoint`, `migrate`, `lock`, `backup`: the file and its log. `connection` explains the PRAGMAs.
 //!
 //! # Adding a repository method
 //! 1. Add it to the core's trait with its contract, to the memory store, and to the conformance suite.
-//! 2. Implement it in the file of its domain. `lookup`, `find` and `select` read rows by key; `List` reads a page. Use
-//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for a read that may
-//!    be large, and `.search` for one that scans many rows to find a few.
+//! 2. Implement it in the file of its domain. `lookup`, `find` and `select` read rows by key; `ListQuery` reads a page.
+//!    Use `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for a read that
+//!    may be large, and `.search` for one that scans many rows to find a few.
 //! 3. If it filters or orders by something new, add an index in a new file in `migrations/` and name that file in
 //!    `migrate`. Never change a released migration.
 //! 4. Call it in `plans.rs` with every filter. The test there fails if a statement scans a whole table.
@@ -96,19 +97,19 @@
 //! (mimalloc there).
 
 mod accounts;
+mod authorizer;
 mod backup;
 mod cart;
 mod catalog;
 mod checkpoint;
 mod commit;
+mod commit_with;
 mod connection;
 mod details;
 mod error;
 mod file;
-mod guest;
-mod host;
 mod inventory;
-mod kept;
+mod list_counts;
 mod listed;
 mod lock;
 mod migrate;
@@ -144,18 +145,18 @@ use shop_core::secret::KeyFingerprint;
 use shop_core::store::{CommitError, Store, StoreError, StoreResult};
 
 pub use backup::{BackupError, backup};
+pub use commit_with::{CommitWithError, HostResult};
 pub use error::OpenError;
-pub use host::{CommitWithError, HostResult};
 /// The rusqlite version that [`SqliteStore::commit_with`] uses. A host that uses this re-export needs no rusqlite
 /// dependency of its own.
 pub use rusqlite;
 pub use transfer::SqliteRows;
 
+use authorizer::Tables;
 use checkpoint::Checkpointer;
-use commit::Prepared;
+use commit::EncodedBatch;
 use connection::{Access, LogUpkeep};
 use file::TemporaryDirectory;
-use guest::Tables;
 use lock::ServerLock;
 use readers::Readers;
 use writer::Writer;
@@ -166,7 +167,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Options for opening a database file.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, on or off")]
-pub struct Options {
+pub struct SqliteOptions {
     path: PathBuf,
     busy_timeout: Duration,
     read_limit: Option<Duration>,
@@ -176,7 +177,7 @@ pub struct Options {
     create: bool,
 }
 
-impl Options {
+impl SqliteOptions {
     /// Opens the file at this path. It is created if it is missing, and other processes may open it too.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -276,12 +277,12 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file at this path with the default [`Options`].
+    /// Opens the file at this path with the default [`SqliteOptions`].
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenError> {
-        Options::new(path).open()
+        SqliteOptions::new(path).open()
     }
 
     /// Creates a store for tests, examples and dry runs: a new file in the system's temporary directory, never synced,
@@ -292,11 +293,11 @@ impl SqliteStore {
     pub fn temporary() -> Result<Self, OpenError> {
         let system = |source| OpenError::System { path: std::env::temp_dir(), source };
         let directory = TemporaryDirectory::new().map_err(system)?;
-        let options = Options::new(directory.path().join("shop.sqlite3"));
+        let options = SqliteOptions::new(directory.path().join("shop.sqlite3"));
         Self::start(&options, Some(directory))
     }
 
-    fn start(options: &Options, directory: Option<TemporaryDirectory>) -> Result<Self, OpenError> {
+    fn start(options: &SqliteOptions, directory: Option<TemporaryDirectory>) -> Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
@@ -336,7 +337,7 @@ impl SqliteStore {
 
     /// Opens a read-only snapshot of the file: every read sees the same state, whatever is committed in the meantime.
     /// The log (WAL) grows while the snapshot is open, but no writer waits for it.
-    fn at_this_moment(&self) -> rusqlite::Result<Self> {
+    fn open_snapshot(&self) -> rusqlite::Result<Self> {
         Ok(Self {
             readers: Readers::pinned(&self.path, self.access)?,
             writer: Writer::stopped(),
@@ -403,8 +404,12 @@ impl SqliteStore {
 
     /// The stored count of a list. `keys` are the values that the query filters by; `None` if it filters by anything
     /// else.
-    fn kept(&self, list: kept::List, keys: Option<[Option<Cow<'static, str>>; 3]>) -> kept::Kept {
-        kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
+    fn stored_count(
+        &self,
+        list: list_counts::CountedList,
+        keys: Option<[Option<Cow<'static, str>>; 3]>,
+    ) -> list_counts::StoredCount {
+        list_counts::StoredCount { list, keys, memo: Arc::clone(&self.memo) }
     }
 }
 
@@ -421,12 +426,12 @@ fn open_and_migrate(path: &Path, access: Access, durable: bool) -> Result<(Conne
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
-        let batch = Prepared::new(batch);
+        let batch = EncodedBatch::new(batch);
         self.writer.submit(Box::new(move |connection, tally| commit::apply(connection, tally, &batch))).await
     }
 
     async fn miscounted(&self) -> StoreResult<Vec<String>> {
-        self.readers.long(kept::miscounted).await
+        self.readers.long(list_counts::miscounted).await
     }
 
     async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
@@ -442,7 +447,7 @@ impl Store for SqliteStore {
         known: Option<KeyFingerprint>,
         fingerprint: KeyFingerprint,
     ) -> StoreResult<()> {
-        let work = move |connection: &write_connection::WriteConnection<'_>, _: &mut kept::Tally| {
+        let work = move |connection: &write_connection::WriteConnection<'_>, _: &mut list_counts::CountChanges| {
             let (ours, known) = (fingerprint.as_bytes(), known.as_ref().map(KeyFingerprint::as_bytes));
             let sql = match known {
                 None => "INSERT INTO key_fingerprint (one, fingerprint) VALUES (1, ?1) ON CONFLICT DO NOTHING",
@@ -463,9 +468,9 @@ impl Store for SqliteStore {
         })
     }
 
-    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
-        let moment = self.at_this_moment().map_err(error::store_error)?;
-        Ok(Some(Arc::new(moment)))
+    async fn read_snapshot(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+        let snapshot = self.open_snapshot().map_err(error::store_error)?;
+        Ok(Some(Arc::new(snapshot)))
     }
 
     async fn ping(&self) -> StoreResult<()> {

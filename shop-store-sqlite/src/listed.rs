@@ -14,12 +14,12 @@ use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
 use shop_core::id::{CategoryId, ProductId};
 use shop_core::page::{Cursor, Page, PageMemo, PageRequest, Position, SortValue};
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 use uuid::Uuid;
 
-use crate::commit::Applied;
-use crate::kept::{self, Keys, List, Tally, Touched};
-use crate::paging::{Query, beyond, ordered, value_of};
+use crate::commit::ApplyResult;
+use crate::list_counts::{self, CountChanges, CountedList, Keys, ProductChange};
+use crate::paging::{QueryBuilder, beyond, ordered, value_of};
 use crate::record;
 use crate::rows::{Id, id, prepare};
 use crate::write_connection::WriteConnection;
@@ -48,9 +48,9 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Recomputes the list entries of the products that a batch affected.
-pub(crate) fn refresh(connection: &WriteConnection<'_>, tally: &mut Tally) -> Applied {
+pub(crate) fn refresh(connection: &WriteConnection<'_>, tally: &mut CountChanges) -> ApplyResult {
     for (product, touched) in tally.take_products() {
-        let before = if touched == Touched::Inserted { None } else { keys_of(connection, product)? };
+        let before = if touched == ProductChange::Inserted { None } else { keys_of(connection, product)? };
         let changed = connection.run(&REFRESH, |statement| {
             let mut rows = statement.query([id(product)])?;
             let changed = rows.next()?.map(listed).transpose()?;
@@ -60,42 +60,42 @@ pub(crate) fn refresh(connection: &WriteConnection<'_>, tally: &mut Tally) -> Ap
             }
             Ok(changed)
         })?;
-        if changed.is_none() && touched == Touched::Stock {
+        if changed.is_none() && touched == ProductChange::Stock {
             continue;
         }
         let after = changed.as_ref().or(before.as_ref());
-        let of_list = |keys: &Listed| [keys.status.clone().into(), kept::flag(keys.in_stock), "".into()];
-        let of_category = |keys: &Listed| -> Option<Keys> {
-            let category = kept::key(keys.category?);
-            Some([keys.status.clone().into(), kept::flag(keys.in_stock), category])
+        let of_list = |keys: &ListEntry| [keys.status.clone().into(), list_counts::flag(keys.in_stock), "".into()];
+        let of_category = |keys: &ListEntry| -> Option<Keys> {
+            let category = list_counts::key(keys.category?);
+            Some([keys.status.clone().into(), list_counts::flag(keys.in_stock), category])
         };
-        tally.changed(List::Products, before.as_ref().map(of_list), after.map(of_list));
+        tally.changed(CountedList::Products, before.as_ref().map(of_list), after.map(of_list));
         let (before, after) = (before.as_ref().and_then(of_category), after.and_then(of_category));
-        tally.changed(List::ProductsOfCategory, before, after);
+        tally.changed(CountedList::ProductsOfCategory, before, after);
     }
     Ok(())
 }
 
-struct Listed {
+struct ListEntry {
     status: String,
     in_stock: bool,
     category: Option<Uuid>,
 }
 
-fn keys_of(connection: &WriteConnection<'_>, product: ProductId) -> rusqlite::Result<Option<Listed>> {
+fn keys_of(connection: &WriteConnection<'_>, product: ProductId) -> rusqlite::Result<Option<ListEntry>> {
     connection.run("SELECT status, in_stock, category_id FROM listed_products WHERE id = ?1", |statement| {
         statement.query([id(product)])?.next()?.map(listed).transpose()
     })
 }
 
-fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+fn listed(row: &Row<'_>) -> rusqlite::Result<ListEntry> {
     let category = row.get::<_, Option<Id>>(2)?.map(|Id(id)| id);
-    Ok(Listed { status: row.get(0)?, in_stock: row.get(1)?, category })
+    Ok(ListEntry { status: row.get(0)?, in_stock: row.get(1)?, category })
 }
 
 /// The position of a product in a list: its sort keys and its id.
 #[derive(Debug, Clone, PartialEq)]
-struct Place {
+struct ListPosition {
     keys: Vec<SortValue>,
     id: Uuid,
 }
@@ -103,7 +103,7 @@ struct Place {
 /// A position that is compared by the order of its list.
 #[derive(Debug, Clone)]
 struct Ranked<'o> {
-    place: Place,
+    place: ListPosition,
     order: &'o Order,
 }
 
@@ -164,7 +164,7 @@ fn column(key: ProductSort) -> Option<&'static str> {
 }
 
 /// A list that is being read.
-struct Reading<'c> {
+struct ProductListRead<'c> {
     connection: &'c Connection,
     filter: &'c ProductFilter,
     request: &'c PageRequest<ProductSort>,
@@ -181,7 +181,7 @@ struct Range {
 
 /// Which rows to read.
 #[derive(Debug, Clone, Copy)]
-struct Wanted<'a> {
+struct RowSelection<'a> {
     /// Only rows behind this cursor.
     beyond: Option<&'a Cursor>,
     skipped: usize,
@@ -195,22 +195,22 @@ pub(crate) fn page(
     filter: &ProductFilter,
     request: &PageRequest<ProductSort>,
 ) -> rusqlite::Result<Page<FoundProduct>> {
-    let reading = Reading { connection, filter, request, ranges: ranges(connection, filter)? };
+    let reading = ProductListRead { connection, filter, request, ranges: ranges(connection, filter)? };
     let size = request.size as usize;
     match &request.position {
         Position::Number(number) => reading.numbered(memo, *number),
         Position::Start => {
-            let wanted = Wanted { beyond: None, skipped: 0, limit: size + 1 };
+            let wanted = RowSelection { beyond: None, skipped: 0, limit: size + 1 };
             Ok(request.page_by_cursor(products(connection, &reading.places(wanted, None)?)?))
         }
         Position::Cursor(cursor) => {
-            let wanted = Wanted { beyond: Some(cursor), skipped: 0, limit: size + 1 };
+            let wanted = RowSelection { beyond: Some(cursor), skipped: 0, limit: size + 1 };
             Ok(request.page_by_cursor(products(connection, &reading.places(wanted, None)?)?))
         }
     }
 }
 
-fn products(connection: &Connection, places: &[Place]) -> rusqlite::Result<Vec<FoundProduct>> {
+fn products(connection: &Connection, places: &[ListPosition]) -> rusqlite::Result<Vec<FoundProduct>> {
     let found: Vec<Product> = record::lookup_each(connection, places.iter().map(|place| place.id))?;
     Ok(found.into_iter().map(|product| FoundProduct { rank: 0, product }).collect())
 }
@@ -242,29 +242,33 @@ fn below(connection: &Connection, category: CategoryId) -> rusqlite::Result<Vec<
 }
 
 impl Range {
-    fn query(&self) -> Query {
-        let mut query = Query::from("listed_products AS listed");
-        query.filter("listed.status = ?", Some(self.status.word().to_owned()));
+    fn query(&self) -> QueryBuilder {
+        let mut query = QueryBuilder::from("listed_products AS listed");
+        query.filter("listed.status = ?", Some(self.status.as_str().to_owned()));
         query.filter("listed.in_stock = ?", Some(self.in_stock));
         query.filter("listed.category_id = ?", self.category.map(|category| category.0.as_bytes().to_vec()));
         query
     }
 
-    fn kept(&self, connection: &Connection) -> rusqlite::Result<i64> {
-        let list = if self.category.is_some() { List::ProductsOfCategory } else { List::Products };
-        let keys = [Some(self.status.word().into()), Some(kept::flag(self.in_stock)), self.category.map(kept::key)];
-        kept::total(connection, list, &keys)
+    fn stored_count(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        let list = if self.category.is_some() { CountedList::ProductsOfCategory } else { CountedList::Products };
+        let keys = [
+            Some(self.status.as_str().into()),
+            Some(list_counts::flag(self.in_stock)),
+            self.category.map(list_counts::key),
+        ];
+        list_counts::total(connection, list, &keys)
     }
 }
 
-impl Reading<'_> {
+impl ProductListRead<'_> {
     fn numbered(&self, memo: &PageMemo, number: u32) -> rusqlite::Result<Page<FoundProduct>> {
-        let generation = kept::generation(self.connection, List::Products)?;
+        let generation = list_counts::generation(self.connection, CountedList::Products)?;
         let name = format!("products {:?}", self.filter);
         let total = self.total(memo, &name, generation)?;
         let places = format!("{name} {}", self.request.order_text());
         let window = memo.window(&places, generation, number, self.request.size);
-        let wanted = Wanted {
+        let wanted = RowSelection {
             beyond: window.beyond.as_ref(),
             skipped: usize::try_from(window.skipped).unwrap_or(usize::MAX),
             limit: usize::try_from(window.limit).unwrap_or(usize::MAX),
@@ -283,7 +287,7 @@ impl Reading<'_> {
         }
         let mut total = 0_i64;
         for range in &self.ranges {
-            total += if self.has_prices() { self.count(range, -1)? } else { range.kept(self.connection)? };
+            total += if self.has_prices() { self.count(range, -1)? } else { range.stored_count(self.connection)? };
         }
         let total = u64::try_from(total).unwrap_or_default();
         memo.keep_total(name, generation, total);
@@ -295,7 +299,7 @@ impl Reading<'_> {
     }
 
     /// Adds the price condition. The sign keeps SQLite from using the index by price.
-    fn prices(&self, query: &mut Query, sign: &str) {
+    fn prices(&self, query: &mut QueryBuilder, sign: &str) {
         query.filter(&format!("{sign}listed.price >= ?"), self.filter.min_price.map(|price| price.0));
         query.filter(&format!("{sign}listed.price <= ?"), self.filter.max_price.map(|price| price.0));
     }
@@ -331,7 +335,7 @@ impl Reading<'_> {
     }
 
     /// The wanted rows of all ranges, in order. `total` is the number of matches, if known.
-    fn places(&self, wanted: Wanted<'_>, total: Option<u64>) -> rusqlite::Result<Vec<Place>> {
+    fn places(&self, wanted: RowSelection<'_>, total: Option<u64>) -> rusqlite::Result<Vec<ListPosition>> {
         let order = Order::of(self.request, wanted.beyond.is_some_and(|cursor| cursor.backward));
         let few = self.are_few(total)?;
         // SQLite itself skips rows of a single range. With several ranges, any of them may hold all the skipped rows.
@@ -365,7 +369,7 @@ impl Reading<'_> {
         &self,
         range: &Range,
         order: &Order,
-        wanted: Wanted<'_>,
+        wanted: RowSelection<'_>,
         few: bool,
         (limit, skipped): (usize, usize),
     ) -> rusqlite::Result<CachedStatement<'_>> {
@@ -399,12 +403,12 @@ impl Reading<'_> {
 }
 
 /// Reads the sort keys and the id that follows them.
-fn place(row: &Row<'_>, keys: usize) -> rusqlite::Result<Place> {
+fn place(row: &Row<'_>, keys: usize) -> rusqlite::Result<ListPosition> {
     let key = |place| {
         Ok(match row.get_ref(place)? {
             ValueRef::Integer(number) => SortValue::Number(number),
             other => SortValue::Text(other.as_str()?.to_owned()),
         })
     };
-    Ok(Place { keys: (0..keys).map(key).collect::<rusqlite::Result<_>>()?, id: row.get::<_, Id>(keys)?.0 })
+    Ok(ListPosition { keys: (0..keys).map(key).collect::<rusqlite::Result<_>>()?, id: row.get::<_, Id>(keys)?.0 })
 }

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use shop_core::transfer::PROGRESS_TABLE;
 
+use crate::authorizer::Tables;
 use crate::error::OpenError;
-use crate::guest::Tables;
 use crate::orders::fill_search;
 
 /// One step of the schema. A released step never changes; a further change is a new step.
@@ -73,18 +73,18 @@ const LEDGER: &str = "CREATE TABLE schema_migrations (
 ) STRICT";
 
 /// Why a migration stopped.
-enum Stop {
+enum MigrationError {
     Sqlite(rusqlite::Error),
     Open(OpenError),
 }
 
-impl From<rusqlite::Error> for Stop {
+impl From<rusqlite::Error> for MigrationError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<OpenError> for Stop {
+impl From<OpenError> for MigrationError {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
     }
@@ -93,12 +93,12 @@ impl From<OpenError> for Stop {
 /// Brings the file's schema up to date and returns the names of the shop's tables and indexes. Safe if several
 /// processes do it at once: each step checks again under the write lock.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Tables, OpenError> {
-    steps(connection, path, MIGRATIONS).map_err(|stop| told(path, stop))
+    steps(connection, path, MIGRATIONS).map_err(|stop| open_error(path, stop))
 }
 
 /// The number of steps applied to a file, and the number of known steps. Changes nothing. If all steps are applied,
 /// this also verifies that the schema is what they create.
-pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
+pub(crate) fn schema_state(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
     let look = || {
         recognise(connection, path)?;
         let count = applied(connection, path, MIGRATIONS)?;
@@ -107,7 +107,7 @@ pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<(i64, i64
         }
         Ok((version(count), version(MIGRATIONS.len())))
     };
-    look().map_err(|stop| told(path, stop))
+    look().map_err(|stop| open_error(path, stop))
 }
 
 /// An in-memory database with the tables, indexes and initial rows of an empty shop.
@@ -115,17 +115,17 @@ pub(crate) fn empty_shop() -> rusqlite::Result<Connection> {
     fresh(MIGRATIONS)
 }
 
-fn told(path: &Path, stop: Stop) -> OpenError {
+fn open_error(path: &Path, stop: MigrationError) -> OpenError {
     match stop {
-        Stop::Open(error) => error,
-        Stop::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+        MigrationError::Open(error) => error,
+        MigrationError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             OpenError::NotADatabase(path.to_owned())
         }
-        Stop::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+        MigrationError::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
     }
 }
 
-fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
+fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, MigrationError> {
     recognise(connection, path)?;
     use_wal(connection)?;
     while applied(connection, path, migrations)? < migrations.len() {
@@ -142,7 +142,7 @@ fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resu
 }
 
 /// Refuses a file with other contents before changing anything in it.
-fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
+fn recognise(connection: &Connection, path: &Path) -> Result<(), MigrationError> {
     // In one snapshot: another process may be creating the schema right now.
     let snapshot = connection.unchecked_transaction()?;
     let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -159,7 +159,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
 
 /// Whether the first migration of the file is the first migration of every shop. Other programs have tables of this
 /// name too.
-fn is_first_step(connection: &Connection) -> Result<bool, Stop> {
+fn is_first_step(connection: &Connection) -> Result<bool, MigrationError> {
     let columns: i64 = connection.query_row(
         "SELECT count(*) FROM pragma_table_info('schema_migrations') WHERE name IN ('version', 'name', 'checksum')",
         [],
@@ -180,7 +180,7 @@ fn is_first_step(connection: &Connection) -> Result<bool, Stop> {
 }
 
 /// Turns on WAL mode. Two processes may do this at once, and SQLite does not wait in that case.
-fn use_wal(connection: &Connection) -> Result<(), Stop> {
+fn use_wal(connection: &Connection) -> Result<(), MigrationError> {
     let mut tries = 0;
     loop {
         match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
@@ -198,7 +198,7 @@ fn use_wal(connection: &Connection) -> Result<(), Stop> {
 }
 
 /// The number of applied steps. Refuses a file with steps that are not ours.
-fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<usize, Stop> {
+fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<usize, MigrationError> {
     if !is_there(connection, "schema_migrations")? {
         return Ok(0);
     }
@@ -228,7 +228,7 @@ pub(crate) fn is_there(connection: &Connection, table: &str) -> rusqlite::Result
 }
 
 /// Applies the next step, under the write lock.
-fn step(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+fn step(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), MigrationError> {
     let count = applied(connection, path, migrations)?;
     let Some(migration) = migrations.get(count) else { return Ok(()) };
     if count == 0 {
@@ -263,7 +263,7 @@ fn digest(sql: &str) -> Vec<u8> {
 }
 
 /// Compares the schema with what the migrations create in an empty database, and returns the names in it.
-fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
+fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, MigrationError> {
     let found = objects(connection)?;
     let ours = objects(&fresh(migrations)?)?;
     for (name, wanted) in &ours {
@@ -311,8 +311,8 @@ mod tests {
         let connection = Connection::open(path).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         steps(&connection, path, migrations).map_err(|stop| match stop {
-            Stop::Open(error) => error,
-            Stop::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+            MigrationError::Open(error) => error,
+            MigrationError::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
         })
     }
 
@@ -403,7 +403,7 @@ mod tests {
             )
             .unwrap();
         run(&path, MIGRATIONS).unwrap();
-        assert_eq!(crate::kept::miscounted(&connection).unwrap(), Vec::<String>::new());
+        assert_eq!(crate::list_counts::miscounted(&connection).unwrap(), Vec::<String>::new());
         let mut statement = connection.prepare("SELECT list, sum(total) FROM list_counts GROUP BY list").unwrap();
         let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let counts: BTreeMap<String, i64> = counts.unwrap().collect::<rusqlite::Result<_>>().unwrap();
@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(counts, wanted.map(|(list, count)| (list.to_owned(), count)).into());
         connection.execute_batch("UPDATE list_counts SET total = total + 1 WHERE list = 'users'").unwrap();
         connection.execute_batch("UPDATE listed_products SET in_stock = 1 - in_stock").unwrap();
-        let wrong = crate::kept::miscounted(&connection).unwrap();
+        let wrong = crate::list_counts::miscounted(&connection).unwrap();
         assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
         assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
     }

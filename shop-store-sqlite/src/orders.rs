@@ -17,14 +17,14 @@ use shop_core::orders::{
 use shop_core::page::{Page, PageRequest, SortValue};
 use shop_core::row::Columns as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, unless_taken};
-use crate::kept::{self, Keys, Tally};
-use crate::paging::{List, Query, Rough};
+use crate::commit::{ApplyResult, unless_taken};
+use crate::list_counts::{self, CountChanges, Keys};
+use crate::paging::{CoarseIndex, ListQuery, QueryBuilder};
 use crate::record::{self, Changed, Put, record};
-use crate::rows::{Id, Values, at, prepare};
+use crate::rows::{ColumnWriter, Id, at, prepare};
 use crate::write_connection::WriteConnection;
 
 pub(crate) use search::fill_search;
@@ -34,7 +34,7 @@ record!(HistoryEntry);
 record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"]; children);
 
 /// Applies a write of orders.
-pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OrdersWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OrdersWrite) -> ApplyResult {
     let OrdersWrite::History(entry) = write;
     unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
     Ok(())
@@ -44,27 +44,32 @@ impl Changed for Draft {}
 impl Changed for Return {}
 
 impl Changed for Order {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         match change {
             Change::Insert(order) => {
-                let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
+                let (of_order, of_items) = encoded.split_at(encoded.len().saturating_sub(order.items.len()));
                 record::insert(connection, order, of_order)?;
-                tally.added(kept::List::Orders, counted(order));
+                tally.added(list_counts::CountedList::Orders, counted(order));
                 insert_items(connection, order, of_items)
             }
             Change::Update(order) => {
                 let before = record::counted_before(connection, change, COUNTED)?;
-                record::update(connection, order, texts)?;
-                tally.changed(kept::List::Orders, before, Some(counted(order)));
+                record::update(connection, order, encoded)?;
+                tally.changed(list_counts::CountedList::Orders, before, Some(counted(order)));
                 Ok(())
             }
             Change::Delete { .. } => Err(record::never_deleted(Entity::Order)),
         }
     }
 
-    fn texts(change: &Change<Self>) -> Vec<String> {
-        let Change::Insert(order) = change else { return record::texts(change) };
-        Values::texts(|values| {
+    fn encoded(change: &Change<Self>) -> Vec<String> {
+        let Change::Insert(order) = change else { return record::encoded(change) };
+        ColumnWriter::encoded(|values| {
             order.write(values)?;
             order.items.iter().try_for_each(|item| item.write(values))
         })
@@ -77,21 +82,21 @@ const COUNTED: &str = "SELECT status, payment_status, fulfillment_status FROM or
 
 /// The values by which orders are counted.
 fn counted(order: &Order) -> Keys {
-    [order.status.word().into(), order.payment_status.word().into(), order.fulfillment_status.word().into()]
+    [order.status.as_str().into(), order.payment_status.as_str().into(), order.fulfillment_status.as_str().into()]
 }
 
-/// Inserts the lines of an order. `texts` are their encoded options, if already encoded.
-fn insert_items(connection: &WriteConnection<'_>, order: &Order, texts: &[String]) -> Applied {
-    let mut texts = texts.iter();
+/// Inserts the lines of an order. `encoded` are their encoded options, if already encoded.
+fn insert_items(connection: &WriteConnection<'_>, order: &Order, encoded: &[String]) -> ApplyResult {
+    let mut encoded = encoded.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
-        let own = texts.next().map(std::slice::from_ref).unwrap_or_default();
+        let own = encoded.next().map(std::slice::from_ref).unwrap_or_default();
         record::put_child(connection, Put::Insert, order.id, position, item, own)?;
     }
     Ok(())
 }
 
-fn orders() -> List<OrderSort, Order> {
-    List {
+fn orders() -> ListQuery<OrderSort, Order> {
+    ListQuery {
         columns: record::columns::<Order>().to_owned(),
         key: |key| {
             Some(match key {
@@ -105,8 +110,8 @@ fn orders() -> List<OrderSort, Order> {
 }
 
 /// The index of orders by total: ordered by magnitude, and by time within it.
-const BY_TOTAL: Rough =
-    Rough { table: "orders", column: "length(orders.total) * 10 + substr(orders.total, 1, 1)", of: magnitude };
+const BY_TOTAL: CoarseIndex =
+    CoarseIndex { table: "orders", column: "length(orders.total) * 10 + substr(orders.total, 1, 1)", of: magnitude };
 
 /// The number of digits of a total, and its first digit.
 fn magnitude(total: &SortValue) -> Value {
@@ -122,8 +127,8 @@ fn magnitude(total: &SortValue) -> Value {
 }
 
 /// Orders by address and search results, found in an index by time.
-fn listed_orders() -> List<OrderSort, Order> {
-    List {
+fn listed_orders() -> ListQuery<OrderSort, Order> {
+    ListQuery {
         key: |key| {
             Some(match key {
                 OrderSort::PlacedAt => "listed.placed_at",
@@ -157,14 +162,14 @@ impl OrdersRepository for SqliteStore {
         let narrow = filter.customer_id.is_none() && filter.number.is_none();
         let of_address = narrow && (filter.email_key.is_some() || !filter.search.is_empty());
         let (list, mut query, rough, table) = match (of_address, by_status) {
-            (false, _) => (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
-            (true, false) => (listed_orders(), Query::listed("orders"), None, "listed"),
-            (true, true) => (listed_orders(), Query::looked_up("orders"), None, "listed"),
+            (false, _) => (orders(), QueryBuilder::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
+            (true, false) => (listed_orders(), QueryBuilder::listed("orders"), None, "listed"),
+            (true, true) => (listed_orders(), QueryBuilder::looked_up("orders"), None, "listed"),
         };
         let keys = [
-            filter.status.map(|status| status.word().into()),
-            filter.payment_status.map(|status| status.word().into()),
-            filter.fulfillment_status.map(|status| status.word().into()),
+            filter.status.map(|status| status.as_str().into()),
+            filter.payment_status.map(|status| status.as_str().into()),
+            filter.fulfillment_status.map(|status| status.as_str().into()),
         ];
         let by_status_alone = OrderFilter {
             status: filter.status,
@@ -172,13 +177,13 @@ impl OrdersRepository for SqliteStore {
             fulfillment_status: filter.fulfillment_status,
             ..OrderFilter::default()
         } == *filter;
-        query.kept(self.kept(kept::List::Orders, by_status_alone.then_some(keys)));
+        query.stored_count(self.stored_count(list_counts::CountedList::Orders, by_status_alone.then_some(keys)));
         query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
         query.filter("orders.number = ?", filter.number.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
-        query.filter("orders.status = ?", filter.status.map(|status| status.word().to_owned()));
-        query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.word().to_owned()));
-        query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.word().to_owned()));
+        query.filter("orders.status = ?", filter.status.map(|status| status.as_str().to_owned()));
+        query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.as_str().to_owned()));
+        query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.as_str().to_owned()));
         query.filter(&format!("{table}.placed_at >= ?"), filter.placed_after.map(at));
         query.filter(&format!("{table}.placed_at <= ?"), filter.placed_before.map(at));
         for term in &filter.search {
@@ -216,7 +221,7 @@ impl OrdersRepository for SqliteStore {
     }
 
     async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
-        let (query, page) = (Query::from("draft_orders"), page.clone());
+        let (query, page) = (QueryBuilder::from("draft_orders"), page.clone());
         self.readers().list(move |connection| drafts::list().page(connection, query, &page)).await
     }
 

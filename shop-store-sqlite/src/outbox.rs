@@ -5,7 +5,7 @@ use rusqlite::params;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
-use shop_core::idempotency::{Answer, AnswerKey};
+use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::outbox::{
     Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, OutboxWrite, Webhook,
     WebhookSort,
@@ -13,21 +13,21 @@ use shop_core::outbox::{
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::{Columns as _, Source as _};
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, unless_taken};
-use crate::kept::Tally;
-use crate::paging::{List, Query};
+use crate::commit::{ApplyResult, unless_taken};
+use crate::list_counts::CountChanges;
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
-use crate::rows::{Columns, Values, at, id, prepare};
+use crate::rows::{ColumnReader, ColumnWriter, at, id, prepare};
 use crate::write_connection::WriteConnection;
 
 record!(Delivery, fixed: ["receiver", "thing", "created_at"]);
 
 record!(Webhook);
 record!(Event);
-record!(Answer);
+record!(IdempotencyRecord);
 
 /// The oldest pending delivery per receiver and subject; later ones must wait.
 const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries AS older
@@ -35,14 +35,19 @@ const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM de
         AND older.id < deliveries.id)";
 
 impl Changed for Delivery {
-    fn texts(change: &Change<Self>) -> Vec<String> {
-        record::texts(change)
+    fn encoded(change: &Change<Self>) -> Vec<String> {
+        record::encoded(change)
     }
 }
 
 impl Changed for Webhook {
-    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
-        record::change(connection, change, texts)?;
+    fn apply(
+        connection: &WriteConnection<'_>,
+        _tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
+        record::change(connection, change, encoded)?;
         if let Change::Delete { id, .. } = change {
             let waits = "DELETE FROM deliveries
                 WHERE receiver = ?1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
@@ -53,10 +58,10 @@ impl Changed for Webhook {
 }
 
 /// Applies a write of the outbox.
-pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, texts: &[String]) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, encoded: &[String]) -> ApplyResult {
     match write {
         OutboxWrite::Event(event) => {
-            unless_taken(record::add(connection, event, texts), Unique::Id(Entity::Event))?;
+            unless_taken(record::add(connection, event, encoded), Unique::Id(Entity::Event))?;
             Ok(())
         }
         OutboxWrite::Relayed(event) => {
@@ -70,16 +75,16 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, texts
 }
 
 /// The JSON texts of a write of the outbox.
-pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
+pub(crate) fn encoded(write: &OutboxWrite) -> Vec<String> {
     match write {
-        OutboxWrite::Event(event) => Values::texts(|values| event.write(values)).unwrap_or_default(),
+        OutboxWrite::Event(event) => ColumnWriter::encoded(|values| event.write(values)).unwrap_or_default(),
         OutboxWrite::Relayed(_) => Vec::new(),
     }
 }
 
 /// Stores the answer to an idempotent call.
-pub(crate) fn insert_answer(connection: &WriteConnection<'_>, answer: &Answer) -> Applied {
-    unless_taken(record::add(connection, answer, &[]), Unique::Answer)?;
+pub(crate) fn insert_idempotency_record(connection: &WriteConnection<'_>, answer: &IdempotencyRecord) -> ApplyResult {
+    unless_taken(record::add(connection, answer, &[]), Unique::IdempotencyRecord)?;
     Ok(())
 }
 
@@ -110,7 +115,7 @@ impl OutboxRepository for SqliteStore {
                 );
                 let mut statement = prepare(connection, &sql)?;
                 let mut rows = statement.query([receiver])?;
-                rows.next()?.map(|row| Columns::new(row).take()).transpose()
+                rows.next()?.map(|row| ColumnReader::new(row).take()).transpose()
             })
             .await
     }
@@ -124,7 +129,7 @@ impl OutboxRepository for SqliteStore {
         filter: &DeliveryFilter,
         page: &PageRequest<DeliverySort>,
     ) -> StoreResult<Page<Delivery>> {
-        let mut query = Query::from("deliveries");
+        let mut query = QueryBuilder::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
         // Spelled exactly as in the conditions of the partial indexes.
         if filter.receiver != MAIL {
@@ -132,12 +137,12 @@ impl OutboxRepository for SqliteStore {
         }
         match filter.status {
             Some(DeliveryStatus::Dead) => query.is("deliveries.status = 'dead'"),
-            status => query.filter("deliveries.status = ?", status.map(|status| status.word().to_owned())),
+            status => query.filter("deliveries.status = ?", status.map(|status| status.as_str().to_owned())),
         }
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, Delivery> = List {
+                let list: ListQuery<_, Delivery> = ListQuery {
                     columns: record::columns::<Delivery>().to_owned(),
                     key: |key| match key {
                         DeliverySort::CreatedAt => Some("deliveries.created_at"),
@@ -163,7 +168,7 @@ impl OutboxRepository for SqliteStore {
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, Webhook> = List {
+                let list: ListQuery<_, Webhook> = ListQuery {
                     columns: record::columns::<Webhook>().to_owned(),
                     key: |key| match key {
                         WebhookSort::CreatedAt => Some("webhooks.created_at"),
@@ -171,12 +176,12 @@ impl OutboxRepository for SqliteStore {
                     id: "webhooks.id",
                     read: record::whole,
                 };
-                list.page(connection, Query::from("webhooks"), &page)
+                list.page(connection, QueryBuilder::from("webhooks"), &page)
             })
             .await
     }
 
-    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {
+    async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>> {
         self.readers().point(|connection| {
             let end = "WHERE caller = ?1 AND operation = ?2 AND key = ?3";
             record::find(connection, end, [&key.caller, &key.operation, &key.key])

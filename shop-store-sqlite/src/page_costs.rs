@@ -8,8 +8,8 @@ use shop_core::catalog::ProductFilter;
 use shop_core::page::{Page, PageMemo, PageRequest, Position, SortKey};
 
 use crate::SqliteStore;
-use crate::kept::{Kept, List};
-use crate::paging::Query;
+use crate::list_counts::{CountedList, StoredCount};
+use crate::paging::QueryBuilder;
 use crate::{inventory, listed};
 
 /// Enough rows that walking along them costs much more than a page.
@@ -87,8 +87,12 @@ async fn a_deep_page_of_a_list_with_a_kept_count_is_dear_once() {
     let memo = Arc::<PageMemo>::default();
     a_deep_page_is_dear_once(|number| {
         cost(&steps, number, |request| {
-            let mut query = Query::from("movements");
-            query.kept(Kept { list: List::Movements, keys: Some([None, None, None]), memo: Arc::clone(&memo) });
+            let mut query = QueryBuilder::from("movements");
+            query.stored_count(StoredCount {
+                list: CountedList::Movements,
+                keys: Some([None, None, None]),
+                memo: Arc::clone(&memo),
+            });
             inventory::movements().page(&connection, query, request)
         })
     });

@@ -1,28 +1,28 @@
 //! Pages of a list, by number with a count or by cursor. A cursor enters the index right behind itself, so that page
 //! 10,000 costs the same as page 1.
 //!
-//! For a list with stored counts ([`crate::kept`]), a page by number counts no rows. It enters the index at the nearest
-//! preceding position that an earlier page recorded.
+//! For a list with stored counts ([`crate::list_counts`]), a page by number counts no rows. It enters the index at the
+//! nearest preceding position that an earlier page recorded.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use shop_core::page::{Cursor, Listed, Page, PageRequest, PageWindow, Position, SortValue};
+use shop_core::page::{Cursor, Page, PageRequest, PageWindow, Position, SortValue, Sortable};
 
-use crate::kept::{self, Kept};
-use crate::rows::{Columns, prepare};
+use crate::list_counts::{self, StoredCount};
+use crate::rows::{ColumnReader, prepare};
 
 /// A query that is built in pieces. Add the pieces in the order in which they appear in the text.
 #[derive(Default)]
-pub(crate) struct Query {
+pub(crate) struct QueryBuilder {
     with: String,
     from: String,
     look_up: String,
     filter: String,
     values: Vec<Value>,
-    kept: Option<Kept>,
+    stored_count: Option<StoredCount>,
 }
 
-impl Query {
+impl QueryBuilder {
     /// Selects from a table or a join.
     pub(crate) fn from(from: impl Into<String>) -> Self {
         Self { from: from.into(), ..Self::default() }
@@ -35,15 +35,15 @@ impl Query {
         Self { look_up, ..Self::from(format!("{table} AS listed")) }
     }
 
-    /// Like [`Query::listed`], for filters that need the rows.
+    /// Like [`QueryBuilder::listed`], for filters that need the rows.
     pub(crate) fn looked_up(table: &str) -> Self {
         let Self { from, look_up, .. } = Self::listed(table);
         Self::from(from + &look_up)
     }
 
     /// Sets the stored count of the list.
-    pub(crate) fn kept(&mut self, kept: Kept) {
-        self.kept = Some(kept);
+    pub(crate) fn stored_count(&mut self, stored_count: StoredCount) {
+        self.stored_count = Some(stored_count);
     }
 
     /// Adds a common table expression (`found (row) AS (…)`) with its values. At most one, before any filter.
@@ -74,7 +74,7 @@ impl Query {
 }
 
 /// How to read a list: its columns, order and rows.
-pub(crate) struct List<K, T> {
+pub(crate) struct ListQuery<K, T> {
     /// The columns of a row.
     pub(crate) columns: String,
     /// The column of a sort key; `None` for a key that is the same in every row.
@@ -82,13 +82,13 @@ pub(crate) struct List<K, T> {
     /// The column of the final tie-breaker.
     pub(crate) id: &'static str,
     /// Reads a row.
-    pub(crate) read: fn(&Connection, &mut Columns<'_, '_>) -> rusqlite::Result<T>,
+    pub(crate) read: fn(&Connection, &mut ColumnReader<'_, '_>) -> rusqlite::Result<T>,
 }
 
 /// An index that holds a list only roughly in the order of its first key: by a coarser value, so that it grows in few
 /// places. Rows that share the coarser value are sorted when read, using the index alone; only the rows of the page are
 /// looked up.
-pub(crate) struct Rough {
+pub(crate) struct CoarseIndex {
     /// The table, listed without joins.
     pub(crate) table: &'static str,
     /// The coarser value, as the index spells it.
@@ -97,12 +97,12 @@ pub(crate) struct Rough {
     pub(crate) of: fn(&SortValue) -> Value,
 }
 
-impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
+impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
     /// The requested page.
     pub(crate) fn page(
         &self,
         connection: &Connection,
-        query: Query,
+        query: QueryBuilder,
         request: &PageRequest<K>,
     ) -> rusqlite::Result<Page<T>> {
         self.page_by(None, connection, query, request)
@@ -111,9 +111,9 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
     /// The requested page, read through an index that holds the first key only roughly.
     pub(crate) fn page_by(
         &self,
-        rough: Option<&Rough>,
+        rough: Option<&CoarseIndex>,
         connection: &Connection,
-        query: Query,
+        query: QueryBuilder,
         request: &PageRequest<K>,
     ) -> rusqlite::Result<Page<T>> {
         let size = i64::from(request.size);
@@ -121,12 +121,12 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
             Position::Number(number) => {
                 let count = format!("{}SELECT count(*) FROM {}{}", query.with, query.from, query.filter);
                 let values = query.values.clone();
-                let known = Known::of(connection, &query, &count, &request.order_text())?;
+                let known = ListState::of(connection, &query, &count, &request.order_text())?;
                 let window = known.as_ref().map_or_else(
                     || PageWindow::from_start(*number, request.size),
                     |known| known.window(*number, request.size),
                 );
-                let known_total = known.as_ref().map(Known::total).transpose()?.flatten();
+                let known_total = known.as_ref().map(ListState::total).transpose()?.flatten();
                 let rows = if known_total.is_some_and(|total| window.is_past(total)) {
                     Vec::new()
                 } else {
@@ -134,7 +134,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
                     self.rows(rough, connection, query, request, window.beyond.as_ref(), (limit, skipped))?
                 };
                 if let Some(known) = &known {
-                    known.kept.memo.keep_page(&known.places, known.generation, request, &window, &rows);
+                    known.stored_count.memo.keep_page(&known.places, known.generation, request, &window, &rows);
                 }
                 let total = match known_total.or_else(|| window.total(rows.len())) {
                     Some(total) => total,
@@ -159,9 +159,9 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
 
     fn rows(
         &self,
-        rough: Option<&Rough>,
+        rough: Option<&CoarseIndex>,
         connection: &Connection,
-        mut query: Query,
+        mut query: QueryBuilder,
         request: &PageRequest<K>,
         cursor: Option<&Cursor>,
         (limit, skipped): (i64, i64),
@@ -184,11 +184,11 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         }
         let order: Vec<_> = order.into_iter().map(ordered).collect();
         let order = order.join(", ");
-        let Query { with, from, look_up, filter, mut values, .. } = query;
+        let QueryBuilder { with, from, look_up, filter, mut values, .. } = query;
         let columns = &self.columns;
         let sql = match rough {
             None => format!("{with}SELECT {columns} FROM {from}{look_up}{filter} ORDER BY {order} LIMIT ? OFFSET ?"),
-            Some(Rough { table, column, .. }) => format!(
+            Some(CoarseIndex { table, column, .. }) => format!(
                 "{with}SELECT {columns} FROM
                     (SELECT {table}.id AS id FROM {from}{filter} ORDER BY {}, {order} LIMIT ? OFFSET ?) AS page
                     CROSS JOIN {table} ON {table}.id = page.id ORDER BY {order}",
@@ -200,16 +200,16 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         let mut rows = statement.query(params_from_iter(values))?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
-            items.push((self.read)(connection, &mut Columns::new(row))?);
+            items.push((self.read)(connection, &mut ColumnReader::new(row))?);
         }
         Ok(items)
     }
 }
 
 /// What is known about a list in the current snapshot.
-struct Known<'c> {
+struct ListState<'c> {
     connection: &'c Connection,
-    kept: Kept,
+    stored_count: StoredCount,
     /// The list with its filter.
     name: String,
     /// The list with its filter and order.
@@ -217,29 +217,34 @@ struct Known<'c> {
     generation: i64,
 }
 
-impl<'c> Known<'c> {
-    fn of(connection: &'c Connection, query: &Query, count: &str, order: &str) -> rusqlite::Result<Option<Self>> {
-        let Some(kept) = query.kept.clone() else { return Ok(None) };
-        let generation = kept::generation(connection, kept.list)?;
+impl<'c> ListState<'c> {
+    fn of(
+        connection: &'c Connection,
+        query: &QueryBuilder,
+        count: &str,
+        order: &str,
+    ) -> rusqlite::Result<Option<Self>> {
+        let Some(stored_count) = query.stored_count.clone() else { return Ok(None) };
+        let generation = list_counts::generation(connection, stored_count.list)?;
         let name = format!("{count} {:?}", query.values);
         let places = format!("{name} {order}");
-        Ok(Some(Self { connection, kept, name, places, generation }))
+        Ok(Some(Self { connection, stored_count, name, places, generation }))
     }
 
     fn window(&self, number: u32, size: u32) -> PageWindow {
-        self.kept.memo.window(&self.places, self.generation, number, size)
+        self.stored_count.memo.window(&self.places, self.generation, number, size)
     }
 
     fn total(&self) -> rusqlite::Result<Option<u64>> {
-        if let Some(keys) = &self.kept.keys {
-            return kept::total(self.connection, self.kept.list, keys).map(|total| Some(counted(total)));
+        if let Some(keys) = &self.stored_count.keys {
+            return list_counts::total(self.connection, self.stored_count.list, keys).map(|total| Some(counted(total)));
         }
-        Ok(self.kept.memo.total(&self.name, self.generation))
+        Ok(self.stored_count.memo.total(&self.name, self.generation))
     }
 
     fn keep_total(&self, total: u64) {
-        if self.kept.keys.is_none() {
-            self.kept.memo.keep_total(&self.name, self.generation, total);
+        if self.stored_count.keys.is_none() {
+            self.stored_count.memo.keep_total(&self.name, self.generation, total);
         }
     }
 }
@@ -268,7 +273,7 @@ pub(crate) fn value_of(value: &SortValue) -> Value {
 }
 
 /// Adds the condition that a row lies behind a position in an order.
-pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value]) {
+pub(crate) fn beyond(query: &mut QueryBuilder, order: &[(&str, bool)], place: &[Value]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
     if one_way {
@@ -303,7 +308,7 @@ mod tests {
     use super::*;
 
     fn condition(order: &[(&str, bool)]) -> (String, usize) {
-        let mut query = Query::from("t");
+        let mut query = QueryBuilder::from("t");
         let place: Vec<_> = (0_i64..).take(order.len()).map(Value::Integer).collect();
         beyond(&mut query, order, &place);
         (query.filter, query.values.len())

@@ -9,12 +9,12 @@ use shop_core::page::{Page, PageRequest};
 use shop_core::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, Refund};
 use shop_core::row::Row as _;
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, Failure, unless_taken};
-use crate::kept::{self, Keys, Tally};
-use crate::paging::{List, Query};
+use crate::commit::{ApplyError, ApplyResult, unless_taken};
+use crate::list_counts::{self, CountChanges, Keys};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id};
 use crate::write_connection::WriteConnection;
@@ -23,21 +23,26 @@ record!(Refund);
 record!(Payment, fixed: ["order_id", "gateway", "created_at"]; children);
 
 impl Changed for Payment {
-    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         let before = record::counted_before(connection, change, COUNTED)?;
         let (done, payment) = match change {
-            Change::Insert(payment) => (record::insert(connection, payment, texts), payment),
-            Change::Update(payment) => (record::update(connection, payment, texts), payment),
+            Change::Insert(payment) => (record::insert(connection, payment, encoded), payment),
+            Change::Update(payment) => (record::update(connection, payment, encoded), payment),
             Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
         };
-        if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
+        if let Err(ApplyError::Conflict(Conflict::Exists(Unique::LivePayment))) = done
             && others_refund(connection, payment)?
         {
             // Checked first: see the order of the unique keys of `Payment`.
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
         done?;
-        tally.changed(kept::List::Payments, before, Some(counted(payment)));
+        tally.changed(list_counts::CountedList::Payments, before, Some(counted(payment)));
         put_refunds(connection, payment)
     }
 }
@@ -47,7 +52,7 @@ const COUNTED: &str = "SELECT state, gateway, '' FROM payments WHERE id = ?1";
 
 /// The values by which payments are counted.
 fn counted(payment: &Payment) -> Keys {
-    [payment.state.word().into(), payment.gateway.clone().into(), "".into()]
+    [payment.state.as_str().into(), payment.gateway.clone().into(), "".into()]
 }
 
 /// True if one of the refunds belongs to another payment.
@@ -61,7 +66,7 @@ fn others_refund(connection: &WriteConnection<'_>, payment: &Payment) -> rusqlit
     Ok(false)
 }
 
-fn put_refunds(connection: &WriteConnection<'_>, payment: &Payment) -> Applied {
+fn put_refunds(connection: &WriteConnection<'_>, payment: &Payment) -> ApplyResult {
     // Refund ids are unique across payments; a refund of another payment is not overwritten.
     for refund in &payment.refunds {
         unless_taken(record::put_child(connection, Put::Either, payment.id, 0, refund, &[]), Unique::OtherId)?;
@@ -69,8 +74,8 @@ fn put_refunds(connection: &WriteConnection<'_>, payment: &Payment) -> Applied {
     Ok(())
 }
 
-fn payments() -> List<PaymentSort, Payment> {
-    List {
+fn payments() -> ListQuery<PaymentSort, Payment> {
+    ListQuery {
         columns: record::columns::<Payment>().to_owned(),
         key: |key| match key {
             PaymentSort::CreatedAt => Some("payments.created_at"),
@@ -81,8 +86,8 @@ fn payments() -> List<PaymentSort, Payment> {
 }
 
 /// Payments of a gateway, in one state or any, found in the index by time alone.
-fn listed_payments() -> List<PaymentSort, Payment> {
-    List {
+fn listed_payments() -> ListQuery<PaymentSort, Payment> {
+    ListQuery {
         key: |key| match key {
             PaymentSort::CreatedAt => Some("listed.created_at"),
         },
@@ -114,7 +119,7 @@ impl PaymentsRepository for SqliteStore {
         self.readers().snapshot(|connection| Ok(record::select(connection, sql, [reference, gateway])?.pop()))
     }
 
-    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+    async fn payments_due_for_poll(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
         let sql = "WHERE look_at <= ?1 ORDER BY look_at, id LIMIT ?2";
         self.readers().snapshot(|connection| record::select(connection, sql, [at(now), i64::from(limit)]))
     }
@@ -127,16 +132,18 @@ impl PaymentsRepository for SqliteStore {
         // An order has few payments; filtering by state alone has its own index.
         let by_gateway = filter.gateway.is_some() && filter.order_id.is_none();
         let (list, mut query, table) = if by_gateway {
-            (listed_payments(), Query::listed(Payment::TABLE.name), "listed")
+            (listed_payments(), QueryBuilder::listed(Payment::TABLE.name), "listed")
         } else {
-            (payments(), Query::from(Payment::TABLE.name), Payment::TABLE.name)
+            (payments(), QueryBuilder::from(Payment::TABLE.name), Payment::TABLE.name)
         };
-        let keys = [filter.state.map(|state| state.word().into()), filter.gateway.clone().map(Into::into), None];
-        query.kept(self.kept(kept::List::Payments, filter.order_id.is_none().then_some(keys)));
+        let keys = [filter.state.map(|state| state.as_str().into()), filter.gateway.clone().map(Into::into), None];
+        query.stored_count(
+            self.stored_count(list_counts::CountedList::Payments, filter.order_id.is_none().then_some(keys)),
+        );
         query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
         // The sign keeps SQLite from using the index by state, which finds more rows than an order or a gateway has.
         let sign = if by_gateway || filter.order_id.is_some() { "+" } else { "" };
-        query.filter(&format!("{sign}{table}.state = ?"), filter.state.map(|state| state.word().to_owned()));
+        query.filter(&format!("{sign}{table}.state = ?"), filter.state.map(|state| state.as_str().to_owned()));
         query.filter(&format!("{table}.gateway = ?"), filter.gateway.clone().map(Value::Text));
         let page = page.clone();
         self.readers().list(move |connection| list.page(connection, query, &page)).await

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
-use shop_core::batch::{Batch, Entity, Require, Write};
+use shop_core::batch::{Batch, Entity, Precondition, Write};
 use shop_core::conformance::{Differential, every_read};
 use shop_core::store::Store;
 use uuid::Uuid;
@@ -87,16 +87,16 @@ async fn read() -> (SqliteStore, Connection, BTreeSet<String>) {
 async fn no_statement_reads_a_whole_table_that_grows() {
     let store = SqliteStore::temporary().unwrap();
     every_read(&store).await.unwrap();
-    let mut moment = crate::tests::moment(11);
-    let mut batch = Batch::new(&mut moment);
-    batch.write(crate::tests::cart(&mut moment));
-    batch.require(Require::Version(Entity::Order, Uuid::nil(), 1));
+    let mut context = crate::tests::context(11);
+    let mut batch = Batch::new(&mut context);
+    batch.write(crate::tests::cart(&mut context));
+    batch.require(Precondition::Version(Entity::Order, Uuid::nil(), 1));
     store.commit(Arc::new(batch)).await.unwrap_err();
     // Writes as well: a thousand calls of all kinds, and the cleanup.
     let played = Arc::new(SqliteStore::temporary().unwrap()) as Arc<dyn Store>;
     Differential::begin(5, [("sqlite", Arc::clone(&played))]).await.unwrap().play(1_000).await.unwrap();
-    let mut batch = Batch::new(&mut moment);
-    batch.write(Write::Forget { before: moment.now(), given_up_before: moment.now() });
+    let mut batch = Batch::new(&mut context);
+    batch.write(Write::Forget { before: context.now(), given_up_before: context.now() });
     played.commit(Arc::new(batch)).await.unwrap();
 
     let connection = Connection::open(store.path()).unwrap();

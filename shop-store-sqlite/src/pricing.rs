@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use shop_core::batch::Conflict;
 use shop_core::catalog::{
-    CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, PromotionFilter, PromotionSort, RulesQuery,
-    TaxRate, UsesDelta,
+    CountedOffer, CountedPromotion, Counter, Customer, PriceRules, Promotion, PromotionFilter, PromotionSort,
+    RulesQuery, TaxRate, UsesDelta,
 };
 use shop_core::id::CategoryId;
 use shop_core::page::{Page, PageRequest};
@@ -14,8 +14,8 @@ use shop_core::row::Columns as _;
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
-use crate::commit::Applied;
-use crate::paging::{List, Query};
+use crate::commit::ApplyResult;
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
 use crate::rows::{Id, prepare};
 use crate::write_connection::WriteConnection;
@@ -29,7 +29,7 @@ impl Changed for TaxRate {}
 
 /// Counts one order more or less. The statement applies the rule of [`UsesDelta::apply`]; it changes nothing where that
 /// rule refuses.
-pub(crate) fn count_uses(connection: &WriteConnection<'_>, delta: &UsesDelta) -> Applied {
+pub(crate) fn count_uses(connection: &WriteConnection<'_>, delta: &UsesDelta) -> ApplyResult {
     let (promotion, customer) = delta.counter.key();
     let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses)
             SELECT ?1, ?2, max(?3, 0) WHERE ?3 >= 0 AND (?3 = 0 OR ?4 IS NULL OR ?3 <= ?4)
@@ -70,7 +70,7 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
     let unpaid_orders = query.customer.as_ref().map(|buyer| count(Counter::Unpaid(buyer.key()))).transpose()?;
     let offered = |promotion: Promotion| {
         let of_customer = account.clone().map(|account| count(Counter::Customer(promotion.id, account)));
-        Ok(Offered {
+        Ok(CountedOffer {
             uses: uses(connection, &Counter::Promotion(promotion.id))?,
             customer_uses: of_customer.transpose()?.unwrap_or_default(),
             categories: branches(connection, &promotion.category_ids)?,
@@ -108,10 +108,10 @@ impl SqliteStore {
         filter: &PromotionFilter,
         page: &PageRequest<PromotionSort>,
     ) -> StoreResult<Page<CountedPromotion>> {
-        let mut query = Query::from("promotions");
+        let mut query = QueryBuilder::from("promotions");
         query.filter("promotions.code_key = ?", filter.code_key.clone());
         query.filter("promotions.active = ?", filter.active);
-        let list = List {
+        let list = ListQuery {
             columns: record::columns::<Promotion>().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some("promotions.created_at"),
@@ -125,7 +125,7 @@ impl SqliteStore {
 
     /// A page of tax rates.
     pub(crate) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        let list: List<PromotionSort, TaxRate> = List {
+        let list: ListQuery<PromotionSort, TaxRate> = ListQuery {
             columns: record::columns::<TaxRate>().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some("tax_rates.created_at"),
@@ -134,6 +134,6 @@ impl SqliteStore {
             read: record::whole,
         };
         let page = page.clone();
-        self.readers().list(move |connection| list.page(connection, Query::from("tax_rates"), &page)).await
+        self.readers().list(move |connection| list.page(connection, QueryBuilder::from("tax_rates"), &page)).await
     }
 }

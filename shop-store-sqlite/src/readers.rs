@@ -35,8 +35,8 @@ const STEPS: i32 = 1_000;
 /// The reading connections.
 pub(crate) struct Readers {
     points: Arc<Pool>,
-    lists: Lane,
-    searches: Lane,
+    lists: ReadQueue,
+    searches: ReadQueue,
     /// The time limit of one read in a lane.
     limit: Option<Duration>,
 }
@@ -47,7 +47,8 @@ impl Readers {
     pub(crate) fn open(path: &Path, access: Access, limit: Option<Duration>) -> rusqlite::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let lists = (cores / 2).max(2);
-        let lane = |size, waiting| Pool::open(path, access, size).map(|pool| Lane::new(Arc::new(pool), size, waiting));
+        let lane =
+            |size, waiting| Pool::open(path, access, size).map(|pool| ReadQueue::new(Arc::new(pool), size, waiting));
         Ok(Self {
             points: Arc::new(Pool::open(path, access, cores)?),
             lists: lane(lists, WAITING_LISTS)?,
@@ -63,7 +64,7 @@ impl Readers {
         // A transaction's snapshot starts at its first read.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let pool = Arc::new(Pool { first: Mutex::new(connection), others: Vec::new(), pinned: true });
-        let lane = || Lane::new(Arc::clone(&pool), 1, WAITING_LISTS);
+        let lane = || ReadQueue::new(Arc::clone(&pool), 1, WAITING_LISTS);
         Ok(Self { lists: lane(), searches: lane(), points: pool, limit: None })
     }
 
@@ -112,7 +113,7 @@ impl Readers {
 }
 
 /// Reads of one kind: a few run, some wait, the rest are refused.
-struct Lane {
+struct ReadQueue {
     pool: Arc<Pool>,
     /// One for each running read.
     permits: Arc<Semaphore>,
@@ -120,7 +121,7 @@ struct Lane {
     places: Arc<Semaphore>,
 }
 
-impl Lane {
+impl ReadQueue {
     fn new(pool: Arc<Pool>, size: usize, waiting: usize) -> Self {
         Self { pool, permits: Arc::new(Semaphore::new(size)), places: Arc::new(Semaphore::new(size + waiting)) }
     }
@@ -131,14 +132,14 @@ impl Lane {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return self.pool.snapshot(Some(Watch::new(limit)), read).map_err(store_error);
+            return self.pool.snapshot(Some(ReadDeadline::new(limit)), read).map_err(store_error);
         };
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| StoreError::Unavailable("too many reads of this kind wait".into()))?;
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
         let pool = Arc::clone(&self.pool);
-        let watch = Watch::new(limit);
+        let watch = ReadDeadline::new(limit);
         // A blocking task does not end when the future that waits for it is dropped.
         let _caller = Caller(Arc::clone(&watch.gone));
         let done = runtime.spawn_blocking(move || {
@@ -151,12 +152,12 @@ impl Lane {
 }
 
 /// When to interrupt a read.
-struct Watch {
+struct ReadDeadline {
     deadline: Option<Instant>,
     gone: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl ReadDeadline {
     fn new(limit: Option<Duration>) -> Self {
         Self { deadline: limit.and_then(|limit| Instant::now().checked_add(limit)), gone: Arc::default() }
     }
@@ -207,7 +208,7 @@ impl Pool {
     /// Runs statements in one snapshot until the watch interrupts them.
     fn snapshot<T>(
         &self,
-        watch: Option<Watch>,
+        watch: Option<ReadDeadline>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let mut connection = self.take();

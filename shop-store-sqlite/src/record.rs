@@ -11,9 +11,9 @@ use shop_core::batch::{Change, Conflict, Entity, Unique, Versioned};
 use shop_core::row::{self, Columns as _, Parent, ParentKey, Source as _};
 use uuid::Uuid;
 
-use crate::commit::{Applied, Failure};
-use crate::kept::{Keys, Tally};
-use crate::rows::{Columns, Id, Values, prepare};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::list_counts::{CountChanges, Keys};
+use crate::rows::{ColumnReader, ColumnWriter, Id, prepare};
 use crate::write_connection::WriteConnection;
 
 /// The statements of a table, generated once from its declaration.
@@ -98,7 +98,7 @@ fn clash(unique: &row::UniqueKey) -> String {
 }
 
 /// A kind of row that this store keeps. Implemented by [`record!`].
-pub(crate) trait Record: row::Row {
+pub(crate) trait TableRow: row::Row {
     /// The statements of its table.
     fn statements() -> &'static Statements;
     /// Reads its child rows, which have a table of their own.
@@ -108,24 +108,29 @@ pub(crate) trait Record: row::Row {
 }
 
 /// How a change of a row that has a version is applied, with everything that depends on it.
-pub(crate) trait Changed: Record + Versioned {
-    /// Applies a change. `texts` are the JSON and the derived texts of the row as far as they are encoded already, see
-    /// [`Changed::texts`].
-    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
-        self::change(connection, change, texts)
+pub(crate) trait Changed: TableRow + Versioned {
+    /// Applies a change. `encoded` are the JSON and the derived texts of the row as far as they are encoded already,
+    /// see [`Changed::encoded`].
+    fn apply(
+        connection: &WriteConnection<'_>,
+        _tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
+        self::change(connection, change, encoded)
     }
 
     /// Encodes what takes time to encode, so that the writing thread only binds it. Only rows that are written often do.
-    fn texts(_change: &Change<Self>) -> Vec<String> {
+    fn encoded(_change: &Change<Self>) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// Implements [`Record`]: `record!(User, fixed: ["email_key"])`, or `record!(Order, fixed: []; children)` for a row
+/// Implements [`TableRow`]: `record!(User, fixed: ["email_key"])`, or `record!(Order, fixed: []; children)` for a row
 /// with child rows.
 macro_rules! record {
     ($row:ty $(, fixed: [$($fixed:literal),* $(,)?])? $(; $children:ident)?) => {
-        impl $crate::record::Record for $row {
+        impl $crate::record::TableRow for $row {
             fn statements() -> &'static $crate::record::Statements {
                 static STATEMENTS: std::sync::LazyLock<$crate::record::Statements> = std::sync::LazyLock::new(|| {
                     $crate::record::Statements::new(&<$row as shop_core::row::Row>::TABLE, &[$($($fixed),*)?])
@@ -143,7 +148,7 @@ macro_rules! record {
 pub(crate) use record;
 
 /// The columns that a row is read from, qualified with the table's name.
-pub(crate) fn columns<T: Record>() -> &'static str {
+pub(crate) fn columns<T: TableRow>() -> &'static str {
     &T::statements().columns
 }
 
@@ -151,13 +156,13 @@ pub(crate) fn columns<T: Record>() -> &'static str {
 pub(crate) fn children<T>(parent: &mut T, connection: &Connection) -> rusqlite::Result<()>
 where
     T: Parent + Versioned,
-    T::Child: Record,
+    T::Child: TableRow,
 {
     let mut statement = prepare(connection, &T::Child::statements().of_parent)?;
     let mut rows = statement.query([Id(parent.key())])?;
     let mut found: Vec<(i64, T::Child)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let mut columns = Columns::new(row);
+        let mut columns = ColumnReader::new(row);
         found.push((columns.take()?, T::Child::read(&mut columns)?));
     }
     // Sorted here: there are only a few, and rows without a position keep the order of their ids.
@@ -178,13 +183,13 @@ pub(crate) enum Put {
 }
 
 /// Writes a child row and returns the number of changed rows.
-pub(crate) fn put_child<T: Record>(
+pub(crate) fn put_child<T: TableRow>(
     connection: &WriteConnection<'_>,
     put: Put,
     parent: impl Into<Uuid>,
     position: i64,
     row: &T,
-    texts: &[String],
+    encoded: &[String],
 ) -> rusqlite::Result<usize> {
     let statements = T::statements();
     let sql = match put {
@@ -193,7 +198,7 @@ pub(crate) fn put_child<T: Record>(
         Put::Either => &statements.put,
     };
     connection.run(sql, |statement| {
-        let mut values = Values::new(statement, texts);
+        let mut values = ColumnWriter::new(statement, encoded);
         values.bind(Id(parent.into()))?;
         if statements.table.parent.is_some_and(|parent| parent.has_position) {
             values.bind(position)?;
@@ -204,19 +209,19 @@ pub(crate) fn put_child<T: Record>(
 }
 
 /// Reads a row together with its child rows.
-pub(crate) fn whole<T: Record>(connection: &Connection, columns: &mut Columns<'_, '_>) -> rusqlite::Result<T> {
+pub(crate) fn whole<T: TableRow>(connection: &Connection, columns: &mut ColumnReader<'_, '_>) -> rusqlite::Result<T> {
     let mut record = T::read(columns)?;
     record.fill(connection)?;
     Ok(record)
 }
 
 /// Finds a row by id.
-pub(crate) fn lookup<T: Record>(connection: &Connection, id: impl Into<Uuid>) -> rusqlite::Result<Option<T>> {
+pub(crate) fn lookup<T: TableRow>(connection: &Connection, id: impl Into<Uuid>) -> rusqlite::Result<Option<T>> {
     first(connection, &T::statements().find, [Id(id.into())])
 }
 
 /// Finds rows by id, in the order of the ids. Missing rows are skipped.
-pub(crate) fn lookup_each<T: Record>(
+pub(crate) fn lookup_each<T: TableRow>(
     connection: &Connection,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> rusqlite::Result<Vec<T>> {
@@ -225,36 +230,40 @@ pub(crate) fn lookup_each<T: Record>(
     for id in ids {
         let mut rows = statement.query([Id(id)])?;
         if let Some(row) = rows.next()? {
-            records.push(whole(connection, &mut Columns::new(row))?);
+            records.push(whole(connection, &mut ColumnReader::new(row))?);
         }
     }
     Ok(records)
 }
 
 /// The first row of a query, given the end of its statement (`WHERE … ORDER BY …`).
-pub(crate) fn find<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
+pub(crate) fn find<T: TableRow>(
+    connection: &Connection,
+    end: &str,
+    params: impl Params,
+) -> rusqlite::Result<Option<T>> {
     first(connection, &format!("{} {end}", T::statements().select), params)
 }
 
-fn first<T: Record>(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
+fn first<T: TableRow>(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
     let mut statement = prepare(connection, sql)?;
     let mut rows = statement.query(params)?;
-    rows.next()?.map(|row| whole(connection, &mut Columns::new(row))).transpose()
+    rows.next()?.map(|row| whole(connection, &mut ColumnReader::new(row))).transpose()
 }
 
 /// All rows of a query, given the end of its statement (`WHERE … ORDER BY …`).
-pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Vec<T>> {
+pub(crate) fn select<T: TableRow>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Vec<T>> {
     let mut statement = prepare(connection, &format!("{} {end}", T::statements().select))?;
     let mut rows = statement.query(params)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(whole(connection, &mut Columns::new(row))?);
+        records.push(whole(connection, &mut ColumnReader::new(row))?);
     }
     Ok(records)
 }
 
 /// The version of a row, if it exists.
-pub(crate) fn version_of<T: Record>(connection: &WriteConnection<'_>, id: Uuid) -> rusqlite::Result<Option<i64>> {
+pub(crate) fn version_of<T: TableRow>(connection: &WriteConnection<'_>, id: Uuid) -> rusqlite::Result<Option<i64>> {
     connection
         .run(&T::statements().version, |statement| statement.query([Id(id)])?.next()?.map(|row| row.get(0)).transpose())
 }
@@ -278,22 +287,24 @@ pub(crate) fn execute(
 }
 
 /// The expensive texts of a changed row; empty if they cannot be encoded, in which case binding them reports the error.
-pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
+pub(crate) fn encoded<T: TableRow>(change: &Change<T>) -> Vec<String> {
     match change {
-        Change::Insert(row) | Change::Update(row) => Values::texts(|values| row.write(values)).unwrap_or_default(),
+        Change::Insert(row) | Change::Update(row) => {
+            ColumnWriter::encoded(|values| row.write(values)).unwrap_or_default()
+        }
         Change::Delete { .. } => Vec::new(),
     }
 }
 
-/// Applies a change of a row without child rows. `texts` are its expensive texts, if already encoded.
-pub(crate) fn change<T: Record + Versioned>(
+/// Applies a change of a row without child rows. `encoded` are its expensive texts, if already encoded.
+pub(crate) fn change<T: TableRow + Versioned>(
     connection: &WriteConnection<'_>,
     change: &Change<T>,
-    texts: &[String],
-) -> Applied {
+    encoded: &[String],
+) -> ApplyResult {
     match change {
-        Change::Insert(row) => insert(connection, row, texts),
-        Change::Update(row) => update(connection, row, texts),
+        Change::Insert(row) => insert(connection, row, encoded),
+        Change::Update(row) => update(connection, row, encoded),
         Change::Delete { id, version } => delete::<T>(connection, *id, *version),
     }
 }
@@ -316,28 +327,40 @@ pub(crate) fn counted_before<T: Versioned>(
 }
 
 /// Inserts a versioned row. Its id and its unique keys must be free.
-pub(crate) fn insert<T: Record + Versioned>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> Applied {
-    match run(connection, &T::statements().insert, row, texts) {
+pub(crate) fn insert<T: TableRow + Versioned>(
+    connection: &WriteConnection<'_>,
+    row: &T,
+    encoded: &[String],
+) -> ApplyResult {
+    match run(connection, &T::statements().insert, row, encoded) {
         Ok(_) => Ok(()),
         Err(error) => Err(taken(connection, row, error, true)),
     }
 }
 
 /// Inserts an unversioned row and returns the number of changed rows.
-pub(crate) fn add<T: Record>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
-    run(connection, &T::statements().insert, row, texts)
+pub(crate) fn add<T: TableRow>(
+    connection: &WriteConnection<'_>,
+    row: &T,
+    encoded: &[String],
+) -> rusqlite::Result<usize> {
+    run(connection, &T::statements().insert, row, encoded)
 }
 
 /// Inserts an unversioned row, or replaces the one with its key.
-pub(crate) fn put<T: Record>(connection: &WriteConnection<'_>, row: &T) -> rusqlite::Result<usize> {
+pub(crate) fn put<T: TableRow>(connection: &WriteConnection<'_>, row: &T) -> rusqlite::Result<usize> {
     run(connection, &T::statements().put, row, &[])
 }
 
 /// Replaces a row whose stored version is one less. Its unique keys must be free.
-pub(crate) fn update<T: Record + Versioned>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> Applied {
+pub(crate) fn update<T: TableRow + Versioned>(
+    connection: &WriteConnection<'_>,
+    row: &T,
+    encoded: &[String],
+) -> ApplyResult {
     let table = T::statements();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
-        match run(connection, sql, row, texts) {
+        match run(connection, sql, row, encoded) {
             Ok(0) => {}
             Ok(_) => return Ok(()),
             Err(error) => return Err(taken(connection, row, error, false)),
@@ -347,7 +370,7 @@ pub(crate) fn update<T: Record + Versioned>(connection: &WriteConnection<'_>, ro
 }
 
 /// Deletes a row if it has this version.
-pub(crate) fn delete<T: Record + Versioned>(connection: &WriteConnection<'_>, id: Uuid, version: i64) -> Applied {
+pub(crate) fn delete<T: TableRow + Versioned>(connection: &WriteConnection<'_>, id: Uuid, version: i64) -> ApplyResult {
     let table = T::statements();
     if !table.table.deletable {
         return Err(never_deleted(T::ENTITY));
@@ -359,18 +382,18 @@ pub(crate) fn delete<T: Record + Versioned>(connection: &WriteConnection<'_>, id
 }
 
 /// The failure for an attempt to delete a row that must not be deleted.
-pub(crate) fn never_deleted(entity: Entity) -> Failure {
-    Failure::Fault(format!("a {entity:?} is never deleted").into())
+pub(crate) fn never_deleted(entity: Entity) -> ApplyError {
+    ApplyError::Fault(format!("a {entity:?} is never deleted").into())
 }
 
-fn run<T: Record>(
+fn run<T: TableRow>(
     connection: &WriteConnection<'_>,
     sql: &'static str,
     row: &T,
-    texts: &[String],
+    encoded: &[String],
 ) -> rusqlite::Result<usize> {
     connection.run(sql, |statement| {
-        row.write(&mut Values::new(statement, texts))?;
+        row.write(&mut ColumnWriter::new(statement, encoded))?;
         statement.raw_execute()
     })
 }
@@ -389,7 +412,12 @@ pub(crate) fn is_dangling(error: &rusqlite::Error) -> bool {
 
 /// Finds the unique key that refused a row, the first in checking order. SQLite reports columns, in an order of its
 /// own, so the keys are checked one by one. This happens only after a refusal.
-fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlite::Error, inserted: bool) -> Failure {
+fn taken<T: TableRow + Versioned>(
+    connection: &Connection,
+    row: &T,
+    error: rusqlite::Error,
+    inserted: bool,
+) -> ApplyError {
     if !is_taken(&error) {
         return error.into();
     }
@@ -408,7 +436,7 @@ fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlit
         );
         let found = (|| {
             let mut statement = connection.prepare(&sql)?;
-            row.write(&mut Values::new(&mut statement, &[]))?;
+            row.write(&mut ColumnWriter::new(&mut statement, &[]))?;
             Ok::<_, rusqlite::Error>(statement.raw_query().next()?.is_some())
         })();
         match found {
@@ -424,12 +452,12 @@ fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlit
 mod tests {
     use shop_core::accounts::Otp;
     use shop_core::catalog::{PricePeriod, Variant};
-    use shop_core::idempotency::Answer;
+    use shop_core::idempotency::IdempotencyRecord;
     use shop_core::inventory::{Movement, StockLevel};
     use shop_core::orders::{HistoryEntry, OrderItem};
     use shop_core::outbox::Event;
     use shop_core::payments::Refund;
-    use shop_core::row::{Kind, ParentKey, Row as _, Table};
+    use shop_core::row::{ColumnKind, ParentKey, Row as _, Table};
 
     use crate::migrate::empty_shop;
 
@@ -442,9 +470,9 @@ mod tests {
     /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
     fn declared(table: &Table) -> Vec<(String, String, bool)> {
         let kind = |kind| match kind {
-            Kind::Id | Kind::Bytes => "BLOB",
-            Kind::Int | Kind::Flag | Kind::Time => "INTEGER",
-            Kind::Text | Kind::Json => "TEXT",
+            ColumnKind::Id | ColumnKind::Bytes => "BLOB",
+            ColumnKind::Int | ColumnKind::Flag | ColumnKind::Time => "INTEGER",
+            ColumnKind::Text | ColumnKind::Json => "TEXT",
         };
         let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
         let declared = table.written().copied().chain(of_parent);
@@ -467,7 +495,7 @@ mod tests {
         let sql = "SELECT name, type, \"notnull\" FROM pragma_table_info(?1) ORDER BY name";
         let mut statement = connection.prepare(sql).unwrap();
         let tables = shop_core::versioned_rows!(tables [
-            Otp, PricePeriod, Variant, Answer, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
         ]);
         for table in tables {
             let rows = statement.query_map([table.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();

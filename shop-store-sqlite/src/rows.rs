@@ -1,7 +1,8 @@
 //! Maps the shop's values to columns and back.
 //!
 //! Ids are 16-byte blobs, times whole microseconds since 1970, amounts minor units, states words, structured snapshots
-//! JSON. [`Values`] binds the columns of a row and [`Columns`] reads them, both in the order of their declaration.
+//! JSON. [`ColumnWriter`] binds the columns of a row and [`ColumnReader`] reads them, both in the order of their
+//! declaration.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::row::{Kind, Sink, Source, Stored, Value};
+use shop_core::row::{ColumnKind, Sink, Source, Stored, Value};
 use uuid::Uuid;
 
 /// Prepares a statement once per connection. Every statement of this crate goes through here, so that the test of the
@@ -62,32 +63,32 @@ pub(crate) fn optional_at(time: Option<Timestamp>) -> Option<i64> {
 ///
 /// Expensive texts (JSON, folded names) can be encoded in advance by the caller's thread, to take that work off the
 /// single writing thread.
-pub(crate) struct Values<'a, 'c> {
+pub(crate) struct ColumnWriter<'a, 'c> {
     /// `None` if only the expensive texts are encoded.
     statement: Option<&'a mut Statement<'c>>,
     bound: usize,
-    texts: Texts<'a>,
+    encoded: Encoded<'a>,
 }
 
 /// The expensive texts of a row, in column order.
-enum Texts<'a> {
+enum Encoded<'a> {
     Written(std::slice::Iter<'a, String>),
     Writing(Vec<String>),
 }
 
-impl<'a, 'c> Values<'a, 'c> {
-    /// Starts with no column bound. `texts` are the expensive texts, if already encoded.
-    pub(crate) fn new(statement: &'a mut Statement<'c>, texts: &'a [String]) -> Self {
-        Self { statement: Some(statement), bound: 0, texts: Texts::Written(texts.iter()) }
+impl<'a, 'c> ColumnWriter<'a, 'c> {
+    /// Starts with no column bound. `encoded` are the expensive texts, if already encoded.
+    pub(crate) fn new(statement: &'a mut Statement<'c>, encoded: &'a [String]) -> Self {
+        Self { statement: Some(statement), bound: 0, encoded: Encoded::Written(encoded.iter()) }
     }
 
     /// Encodes the expensive texts of a row and binds nothing.
-    pub(crate) fn texts(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
-        let mut values = Self { statement: None, bound: 0, texts: Texts::Writing(Vec::new()) };
+    pub(crate) fn encoded(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
+        let mut values = Self { statement: None, bound: 0, encoded: Encoded::Writing(Vec::new()) };
         write(&mut values)?;
-        Ok(match values.texts {
-            Texts::Writing(texts) => texts,
-            Texts::Written(_) => Vec::new(),
+        Ok(match values.encoded {
+            Encoded::Writing(encoded) => encoded,
+            Encoded::Written(_) => Vec::new(),
         })
     }
 
@@ -102,12 +103,12 @@ impl<'a, 'c> Values<'a, 'c> {
 
     /// Binds or encodes the next column, an expensive text.
     fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<()> {
-        match &mut self.texts {
-            Texts::Writing(texts) => {
-                texts.push(write()?);
+        match &mut self.encoded {
+            Encoded::Writing(encoded) => {
+                encoded.push(write()?);
                 Ok(())
             }
-            Texts::Written(texts) => match texts.next() {
+            Encoded::Written(encoded) => match encoded.next() {
                 Some(text) => self.bind(text),
                 None => self.bind(write()?),
             },
@@ -115,7 +116,7 @@ impl<'a, 'c> Values<'a, 'c> {
     }
 }
 
-impl Sink for Values<'_, '_> {
+impl Sink for ColumnWriter<'_, '_> {
     type Error = rusqlite::Error;
 
     fn value(&mut self, value: Value<'_>) -> rusqlite::Result<()> {
@@ -135,7 +136,7 @@ impl Sink for Values<'_, '_> {
     }
 
     fn derived<T: Stored>(&mut self, make: impl FnOnce() -> T) -> rusqlite::Result<()> {
-        if T::KIND != Kind::Text || T::NULLABLE {
+        if T::KIND != ColumnKind::Text || T::NULLABLE {
             return self.put(&make());
         }
         self.text(|| match make().value() {
@@ -150,12 +151,12 @@ fn json(value: &impl Serialize) -> rusqlite::Result<String> {
 }
 
 /// Reads the columns of a row in order.
-pub(crate) struct Columns<'a, 'r> {
+pub(crate) struct ColumnReader<'a, 'r> {
     row: &'a Row<'r>,
     next: usize,
 }
 
-impl<'a, 'r> Columns<'a, 'r> {
+impl<'a, 'r> ColumnReader<'a, 'r> {
     /// Starts at the first column.
     pub(crate) fn new(row: &'a Row<'r>) -> Self {
         Self { row, next: 0 }
@@ -167,23 +168,27 @@ impl<'a, 'r> Columns<'a, 'r> {
     }
 }
 
-impl Source for Columns<'_, '_> {
+impl Source for ColumnReader<'_, '_> {
     type Error = rusqlite::Error;
 
-    fn value(&mut self, kind: Kind) -> rusqlite::Result<Value<'_>> {
+    fn value(&mut self, kind: ColumnKind) -> rusqlite::Result<Value<'_>> {
         Ok(match (kind, self.next()?) {
             (_, ValueRef::Null) => Value::Null,
-            (Kind::Id, ValueRef::Blob(id)) => Value::Id(Uuid::from_slice(id).map_err(|why| self.wrong(why.into()))?),
-            (Kind::Int, ValueRef::Integer(number)) => Value::Int(number),
-            (Kind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),
-            (Kind::Time, ValueRef::Integer(micros)) => {
+            (ColumnKind::Id, ValueRef::Blob(id)) => {
+                Value::Id(Uuid::from_slice(id).map_err(|why| self.wrong(why.into()))?)
+            }
+            (ColumnKind::Int, ValueRef::Integer(number)) => Value::Int(number),
+            (ColumnKind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),
+            (ColumnKind::Time, ValueRef::Integer(micros)) => {
                 let time = Timestamp::from_timestamp_micros(micros);
                 Value::Time(time.ok_or_else(|| self.wrong("not a time".into()))?)
             }
-            (Kind::Bytes, ValueRef::Blob(bytes)) => {
+            (ColumnKind::Bytes, ValueRef::Blob(bytes)) => {
                 Value::Bytes(bytes.try_into().map_err(|_| self.wrong("not 32 bytes".into()))?)
             }
-            (Kind::Text | Kind::Json, text @ ValueRef::Text(_)) => Value::Text(Cow::Borrowed(text.as_str()?)),
+            (ColumnKind::Text | ColumnKind::Json, text @ ValueRef::Text(_)) => {
+                Value::Text(Cow::Borrowed(text.as_str()?))
+            }
             // The error omits the value, which may be a secret.
             (kind, other) => return Err(self.wrong(format!("{} is no {kind:?}", other.data_type()).into())),
         })
@@ -211,14 +216,14 @@ mod tests {
         let uuid = Uuid::from_u128(7);
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let mut statement = prepare(&connection, "SELECT ?1, ?2, ?3, ?4, ?5").unwrap();
-        let mut values = Values::new(&mut statement, &[]);
+        let mut values = ColumnWriter::new(&mut statement, &[]);
         values.put(&uuid).unwrap();
         values.put(&time).unwrap();
         values.put(&None::<Timestamp>).unwrap();
         values.json(&["M", "L"]).unwrap();
         values.put(&Currency::USD).unwrap();
         let mut rows = statement.raw_query();
-        let mut columns = Columns::new(rows.next().unwrap().unwrap());
+        let mut columns = ColumnReader::new(rows.next().unwrap().unwrap());
         assert_eq!(columns.take::<Uuid>().unwrap(), uuid);
         assert_eq!(columns.take::<Timestamp>().unwrap(), time);
         assert_eq!(columns.take::<Option<Timestamp>>().unwrap(), None);
@@ -228,24 +233,24 @@ mod tests {
 
     #[test]
     fn json_that_was_written_beforehand_is_bound_in_its_place() {
-        fn write(values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        fn write(values: &mut ColumnWriter<'_, '_>) -> rusqlite::Result<()> {
             values.bind("USD")?;
             values.json(&["M"])?;
             values.bind(7)?;
             values.json(&["L"])
         }
-        let texts = Values::texts(write).unwrap();
-        assert_eq!(texts, [r#"["M"]"#, r#"["L"]"#]);
+        let encoded = ColumnWriter::encoded(write).unwrap();
+        assert_eq!(encoded, [r#"["M"]"#, r#"["L"]"#]);
 
         let connection = Connection::open_in_memory().unwrap();
-        let bound = |texts: &[String]| -> [String; 4] {
+        let bound = |encoded: &[String]| -> [String; 4] {
             let mut statement = prepare(&connection, "SELECT ?1, ?2, CAST(?3 AS TEXT), ?4").unwrap();
-            write(&mut Values::new(&mut statement, texts)).unwrap();
+            write(&mut ColumnWriter::new(&mut statement, encoded)).unwrap();
             let mut rows = statement.raw_query();
             let row = rows.next().unwrap().unwrap();
             [0, 1, 2, 3].map(|column| row.get(column).unwrap())
         };
-        assert_eq!(bound(&texts), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
+        assert_eq!(bound(&encoded), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
         // Encoded texts are used as given; the others are encoded here.
         assert_eq!(bound(&["first".to_owned()]), ["USD", "first", "7", r#"["L"]"#]);
         assert_eq!(bound(&[]), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
@@ -256,7 +261,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let mut statement = prepare(&connection, "SELECT x'00', 9223372036854775807, 'XXX', '{'").unwrap();
         let mut rows = statement.query([]).unwrap();
-        let mut columns = Columns::new(rows.next().unwrap().unwrap());
+        let mut columns = ColumnReader::new(rows.next().unwrap().unwrap());
         assert!(columns.take::<Uuid>().is_err());
         assert!(columns.take::<Timestamp>().is_err());
         assert!(columns.take::<Currency>().is_err());

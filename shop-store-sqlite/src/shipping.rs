@@ -8,13 +8,13 @@ use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::commit::{Applied, Failure};
-use crate::kept::Tally;
-use crate::paging::{List, Query};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::list_counts::CountChanges;
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
 use crate::rows::Id;
 use crate::write_connection::WriteConnection;
@@ -31,18 +31,28 @@ impl Changed for SavedAddress {}
 impl Changed for Shipment {}
 
 impl Changed for Zone {
-    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(
+        connection: &WriteConnection<'_>,
+        _tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_zone(connection, *id, *version),
-            _ => record::change(connection, change, texts),
+            _ => record::change(connection, change, encoded),
         }
     }
 }
 
 impl Changed for Method {
-    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
-        match (record::change(connection, change, texts), change) {
-            (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
+    fn apply(
+        connection: &WriteConnection<'_>,
+        _tally: &mut CountChanges,
+        change: &Change<Self>,
+        encoded: &[String],
+    ) -> ApplyResult {
+        match (record::change(connection, change, encoded), change) {
+            (Err(ApplyError::Sql(error)), Change::Insert(method) | Change::Update(method))
                 if record::is_dangling(&error) =>
             {
                 Err(Conflict::Stale(Entity::Zone, method.zone_id.0).into())
@@ -52,7 +62,7 @@ impl Changed for Method {
     }
 }
 
-fn delete_zone(connection: &WriteConnection<'_>, zone: Uuid, version: i64) -> Applied {
+fn delete_zone(connection: &WriteConnection<'_>, zone: Uuid, version: i64) -> ApplyResult {
     if record::version_of::<Zone>(connection, zone)? == Some(version)
         && record::exists(connection, "SELECT 1 FROM methods WHERE zone_id = ?1", [Id(zone)])?
     {
@@ -78,7 +88,7 @@ pub(crate) fn default_addresses(connection: &WriteConnection<'_>, user: UserId) 
 
 macro_rules! list {
     ($row:ty, $table:literal) => {
-        List {
+        ListQuery {
             columns: record::columns::<$row>().to_owned(),
             key: |key| match key {
                 ShippingSort::CreatedAt => Some(concat!($table, ".created_at")),
@@ -101,7 +111,7 @@ impl ShippingRepository for SqliteStore {
     }
 
     async fn list_addresses(&self, user: UserId, page: &PageRequest<ShippingSort>) -> StoreResult<Page<SavedAddress>> {
-        let mut query = Query::from("addresses");
+        let mut query = QueryBuilder::from("addresses");
         query.filter("addresses.user_id = ?", Some(user.0.as_bytes().to_vec()));
         let page = page.clone();
         self.readers()
@@ -121,12 +131,12 @@ impl ShippingRepository for SqliteStore {
         self.readers()
             .list(move |connection| {
                 let list = list!(Zone, "zones");
-                list.page(connection, Query::from("zones"), &page)
+                list.page(connection, QueryBuilder::from("zones"), &page)
             })
             .await
     }
 
-    async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
+    async fn shipping_rates(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
         // On the caller's thread: only a few rows, read whenever a cart's shipping options are shown.
         self.readers().snapshot(|connection| {
             let zones = record::select(connection, "ORDER BY id", [])?;
@@ -142,7 +152,7 @@ impl ShippingRepository for SqliteStore {
     }
 
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>> {
-        let mut query = Query::from("methods");
+        let mut query = QueryBuilder::from("methods");
         query.filter("methods.active = ?", active);
         let page = page.clone();
         self.readers()
@@ -180,9 +190,9 @@ impl ShippingRepository for SqliteStore {
         filter: &ShipmentFilter,
         page: &PageRequest<ShippingSort>,
     ) -> StoreResult<Page<Shipment>> {
-        let mut query = Query::from("shipments");
+        let mut query = QueryBuilder::from("shipments");
         query.filter("shipments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
-        query.filter("shipments.status = ?", filter.status.map(|status| Value::Text(status.word().to_owned())));
+        query.filter("shipments.status = ?", filter.status.map(|status| Value::Text(status.as_str().to_owned())));
         let page = page.clone();
         self.readers()
             .list(move |connection| {

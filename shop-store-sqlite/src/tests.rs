@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_core::batch::{Batch, Change, Conflict, RowWrite, Unique};
 use shop_core::cart::{Cart, CartRepository as _, CartStatus};
-use shop_core::clock::{Moment, Timestamp};
+use shop_core::clock::{DecisionContext, Timestamp};
 use shop_core::money::Currency;
 use shop_core::orders::{OrderFilter, OrdersRepository as _};
 use shop_core::page::PageRequest;
@@ -12,17 +12,17 @@ use shop_core::payments::{PaymentFilter, PaymentsRepository as _};
 use shop_core::shipping::Zone;
 use shop_core::store::{CommitError, Store as _, StoreError};
 
-use crate::commit::Failure;
-use crate::{BackupError, OpenError, Options, SqliteStore};
+use crate::commit::ApplyError;
+use crate::{BackupError, OpenError, SqliteOptions, SqliteStore};
 
-pub(crate) fn moment(seed: u8) -> Moment {
-    Moment::new(Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap(), [seed; 32])
+pub(crate) fn context(seed: u8) -> DecisionContext {
+    DecisionContext::new(Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap(), [seed; 32])
 }
 
-pub(crate) fn cart(moment: &mut Moment) -> RowWrite {
-    let now = moment.now();
+pub(crate) fn cart(context: &mut DecisionContext) -> RowWrite {
+    let now = context.now();
     RowWrite::Cart(Change::Insert(Cart {
-        id: moment.id(),
+        id: context.id(),
         customer_id: None,
         currency: Currency::USD,
         status: CartStatus::Open,
@@ -34,9 +34,9 @@ pub(crate) fn cart(moment: &mut Moment) -> RowWrite {
     }))
 }
 
-pub(crate) fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) {
-    let mut batch = Batch::new(moment);
-    let write = cart(moment);
+pub(crate) fn batch(context: &mut DecisionContext) -> (shop_core::id::CartId, Arc<Batch>) {
+    let mut batch = Batch::new(context);
+    let write = cart(context);
     let RowWrite::Cart(Change::Insert(row)) = &write else { unreachable!() };
     let id = row.id;
     batch.write(write);
@@ -44,10 +44,10 @@ pub(crate) fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) 
 }
 
 /// A batch that needs a lot of space.
-fn large_batch(moment: &mut Moment) -> (shop_core::id::OperationId, Arc<Batch>) {
-    let mut batch = Batch::new(moment);
+fn large_batch(context: &mut DecisionContext) -> (shop_core::id::OperationId, Arc<Batch>) {
+    let mut batch = Batch::new(context);
     for _ in 0..200 {
-        batch.event(moment, shop_core::outbox::EventKind::StockLow, uuid::Uuid::nil(), "x".repeat(2_000).into());
+        batch.event(context, shop_core::outbox::EventKind::StockLow, uuid::Uuid::nil(), "x".repeat(2_000).into());
     }
     (batch.operation, Arc::new(batch))
 }
@@ -62,13 +62,13 @@ fn count(store: &SqliteStore, table: &str) -> i64 {
 async fn the_log_is_moved_while_work_comes_in() {
     let store = SqliteStore::temporary().unwrap();
     let connection = rusqlite::Connection::open(store.path()).unwrap();
-    let mut moment = moment(12);
+    let mut context = context(12);
     let look = || -> (i64, i64) {
         let look = "PRAGMA wal_checkpoint(NOOP)";
         connection.query_row(look, [], |row| Ok((row.get(1)?, row.get(2)?))).unwrap()
     };
     while look().0 < 8_000 && look().1 == 0 {
-        store.commit(large_batch(&mut moment).1).await.unwrap();
+        store.commit(large_batch(&mut context).1).await.unwrap();
     }
     let late = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while look().1 == 0 {
@@ -80,7 +80,7 @@ async fn the_log_is_moved_while_work_comes_in() {
 #[tokio::test]
 async fn the_same_batch_happens_once() {
     let store = SqliteStore::temporary().unwrap();
-    let (id, batch) = batch(&mut moment(1));
+    let (id, batch) = batch(&mut context(1));
     store.commit(Arc::clone(&batch)).await.unwrap();
     let again = store.commit(batch).await;
     assert!(matches!(again, Err(CommitError::Conflict(Conflict::Exists(Unique::Operation)))));
@@ -90,15 +90,15 @@ async fn the_same_batch_happens_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_refuses_only_the_culprit() {
     let store = Arc::new(SqliteStore::temporary().unwrap());
-    let mut moment = moment(2);
-    let (_, first) = batch(&mut moment);
+    let mut context = context(2);
+    let (_, first) = batch(&mut context);
     store.commit(Arc::clone(&first)).await.unwrap();
     let batches: Vec<_> = (0..300)
         .map(|place| {
             if place % 10 == 0 {
                 (None, Arc::clone(&first))
             } else {
-                let (id, batch) = batch(&mut moment);
+                let (id, batch) = batch(&mut context);
                 (Some(id), batch)
             }
         })
@@ -125,8 +125,8 @@ async fn a_group_refuses_only_the_culprit() {
 #[tokio::test]
 async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
     let store = SqliteStore::temporary().unwrap();
-    let (id, lost) = batch(&mut moment(3));
-    let lost = crate::commit::Prepared::new(lost);
+    let (id, lost) = batch(&mut context(3));
+    let lost = crate::commit::EncodedBatch::new(lost);
     let done = store
         .writer
         .submit(Box::new(move |connection, tally| {
@@ -136,7 +136,7 @@ async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
         .await;
     assert!(matches!(done, Err(CommitError::Store(StoreError::Fault(_)))), "{done:?}");
     assert_eq!(store.cart(id).await.unwrap(), None);
-    let (id, batch) = batch(&mut moment(4));
+    let (id, batch) = batch(&mut context(4));
     store.commit(batch).await.unwrap();
     assert!(store.cart(id).await.unwrap().is_some());
 }
@@ -144,19 +144,22 @@ async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_transaction_is_replayed_without_the_culprit() {
     let store = SqliteStore::temporary().unwrap();
-    let mut moment = moment(5);
+    let mut context = context(5);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     // Holds the writer until the others are queued, so that they share its next group.
     let hold = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
     }));
-    let (first, first_batch) = batch(&mut moment);
-    let (second, second_batch) = batch(&mut moment);
+    let (first, first_batch) = batch(&mut context);
+    let (second, second_batch) = batch(&mut context);
     // What SQLite does by itself when a disk fails: the whole transaction is gone.
     let culprit = store.writer.submit(Box::new(|connection, _| {
         connection.execute_batch("ROLLBACK")?;
-        Err(Failure::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)))
+        Err(ApplyError::Sql(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR),
+            None,
+        )))
     }));
     let open = async move { gate.send(()).unwrap() };
     let (holding, one, lost, other, ()) =
@@ -181,8 +184,8 @@ fn commits_in_log(store: &SqliteStore) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
     let store = SqliteStore::temporary().unwrap();
-    let mut moment = moment(8);
-    store.commit(batch(&mut moment).1).await.unwrap();
+    let mut context = context(8);
+    store.commit(batch(&mut context).1).await.unwrap();
     let before = commits_in_log(&store);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     // Keeps the writer busy until the others are queued.
@@ -190,7 +193,7 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
         let _ = wait.recv();
         Ok(())
     }));
-    let batches: Vec<_> = (0..20).map(|_| batch(&mut moment).1).collect();
+    let batches: Vec<_> = (0..20).map(|_| batch(&mut context).1).collect();
     let others = futures_util::future::join_all(batches.into_iter().map(|batch| store.commit(batch)));
     let open = async move { gate.send(()).unwrap() };
     let (done, others, ()) = tokio::join!(first, others, open);
@@ -202,8 +205,8 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
 }
 
 /// A batch that requires a zone to be unchanged, and perhaps writes to it.
-fn on_zone(moment: &mut Moment, zone: &Zone, write: Option<Change<Zone>>) -> Arc<Batch> {
-    let mut batch = Batch::new(moment);
+fn on_zone(context: &mut DecisionContext, zone: &Zone, write: Option<Change<Zone>>) -> Arc<Batch> {
+    let mut batch = Batch::new(context);
     batch.require_unchanged(zone);
     batch.writes.extend(write.map(Into::into));
     Arc::new(batch)
@@ -213,13 +216,13 @@ fn on_zone(moment: &mut Moment, zone: &Zone, write: Option<Change<Zone>>) -> Arc
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_sees_the_versions_of_the_batches_before_it_in_its_group() {
     let store = SqliteStore::temporary().unwrap();
-    let mut moment = moment(13);
-    let now = moment.now();
-    let id = moment.id();
+    let mut context = context(13);
+    let now = context.now();
+    let id = context.id();
     let first = Zone { id, name: "A".into(), countries: vec!["FR".into()], created_at: now, version: 1 };
     let second = Zone { name: "B".into(), version: 2, ..first.clone() };
     let third = Zone { name: "C".into(), version: 3, ..first.clone() };
-    let mut batch = Batch::new(&mut moment);
+    let mut batch = Batch::new(&mut context);
     batch.write(Change::Insert(first.clone()));
     store.commit(Arc::new(batch)).await.unwrap();
     let (gate, wait) = std::sync::mpsc::channel::<()>();
@@ -229,18 +232,18 @@ async fn a_batch_sees_the_versions_of_the_batches_before_it_in_its_group() {
         let _ = wait.recv();
         Ok(())
     }));
-    let mut failing = Batch::new(&mut moment);
+    let mut failing = Batch::new(&mut context);
     failing.require_unchanged(&second);
     failing.write(Change::Update(third.clone()));
     failing.write(Change::Update(first.clone()));
     let batches = [
-        on_zone(&mut moment, &first, None),
-        on_zone(&mut moment, &first, Some(Change::Update(second.clone()))),
-        on_zone(&mut moment, &first, None),
+        on_zone(&mut context, &first, None),
+        on_zone(&mut context, &first, Some(Change::Update(second.clone()))),
+        on_zone(&mut context, &first, None),
         Arc::new(failing),
-        on_zone(&mut moment, &third, None),
-        on_zone(&mut moment, &second, Some(Change::Delete { id: id.0, version: 2 })),
-        on_zone(&mut moment, &second, None),
+        on_zone(&mut context, &third, None),
+        on_zone(&mut context, &second, Some(Change::Delete { id: id.0, version: 2 })),
+        on_zone(&mut context, &second, None),
     ];
     let done = futures_util::future::join_all(batches.map(|batch| store.commit(batch)));
     let open = async move { gate.send(()).unwrap() };
@@ -253,18 +256,21 @@ async fn a_batch_sees_the_versions_of_the_batches_before_it_in_its_group() {
 #[tokio::test]
 async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
     let store = SqliteStore::temporary().unwrap();
-    let mut moment = moment(6);
+    let mut context = context(6);
     let limit = |pages: i64| {
-        Box::new(move |connection: &crate::write_connection::WriteConnection<'_>, _: &mut crate::kept::Tally| {
-            let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
-            connection.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |_| Ok(()))?;
-            Ok(())
-        })
+        Box::new(
+            move |connection: &crate::write_connection::WriteConnection<'_>,
+                  _: &mut crate::list_counts::CountChanges| {
+                let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+                connection.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |_| Ok(()))?;
+                Ok(())
+            },
+        )
     };
     store.writer.submit(limit(20)).await.unwrap();
     let mut done = 0;
     let refused = loop {
-        let (_, batch) = large_batch(&mut moment);
+        let (_, batch) = large_batch(&mut context);
         match store.commit(batch).await {
             Ok(()) => done += 1,
             Err(error) => break error,
@@ -274,7 +280,7 @@ async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
     assert_eq!(count(&store, "events"), done * 200);
     assert_eq!(count(&store, "operations"), done);
     store.writer.submit(limit(1_000_000)).await.unwrap();
-    let (_, batch) = large_batch(&mut moment);
+    let (_, batch) = large_batch(&mut context);
     store.commit(batch).await.unwrap();
     assert_eq!(count(&store, "events"), (done + 1) * 200);
     assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
@@ -283,13 +289,13 @@ async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
 #[tokio::test]
 async fn closing_finishes_what_was_submitted_and_refuses_the_rest() {
     let store = SqliteStore::temporary().unwrap();
-    let mut moment = moment(7);
-    let (first, first_batch) = batch(&mut moment);
+    let mut context = context(7);
+    let (first, first_batch) = batch(&mut context);
     let (done, closed) = tokio::join!(store.commit(first_batch), store.close());
     done.unwrap();
     closed.unwrap();
     assert!(store.cart(first).await.unwrap().is_some());
-    assert!(matches!(store.commit(batch(&mut moment).1).await, Err(CommitError::Store(StoreError::Unavailable(_)))));
+    assert!(matches!(store.commit(batch(&mut context).1).await, Err(CommitError::Store(StoreError::Unavailable(_)))));
     assert!(store.ping().await.is_err());
     store.close().await.unwrap();
 }
@@ -298,7 +304,7 @@ async fn closing_finishes_what_was_submitted_and_refuses_the_rest() {
 async fn what_was_committed_is_there_after_a_restart() {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("a shop?mode=memory.sqlite3");
-    let (id, batch) = batch(&mut moment(8));
+    let (id, batch) = batch(&mut context(8));
     let store = SqliteStore::open(&path).unwrap();
     store.commit(batch).await.unwrap();
     drop(store);
@@ -318,25 +324,25 @@ fn a_new_file_is_its_owners_only() {
 async fn two_stores_share_a_file_but_only_one_serves_it() {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("shop.sqlite3");
-    let server = Options::new(&path).server(true).open().unwrap();
-    assert!(matches!(Options::new(&path).server(true).open(), Err(OpenError::InUse(_))));
+    let server = SqliteOptions::new(&path).server(true).open().unwrap();
+    assert!(matches!(SqliteOptions::new(&path).server(true).open(), Err(OpenError::InUse(_))));
     let tool = SqliteStore::open(&path).unwrap();
-    let mut moment = moment(9);
-    let (first, first_batch) = batch(&mut moment);
-    let (second, second_batch) = batch(&mut moment);
+    let mut context = context(9);
+    let (first, first_batch) = batch(&mut context);
+    let (second, second_batch) = batch(&mut context);
     tool.commit(first_batch).await.unwrap();
     server.commit(second_batch).await.unwrap();
     assert!(server.cart(first).await.unwrap().is_some());
     assert!(tool.cart(second).await.unwrap().is_some());
     drop(server);
-    Options::new(&path).server(true).open().unwrap();
+    SqliteOptions::new(&path).server(true).open().unwrap();
 }
 
 #[test]
 fn a_wrong_file_is_refused_in_words() {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("shop.sqlite3");
-    assert!(matches!(Options::new(&path).create(false).open(), Err(OpenError::Missing(_))));
+    assert!(matches!(SqliteOptions::new(&path).create(false).open(), Err(OpenError::Missing(_))));
     std::fs::write(&path, "a letter to grandmother, longer than the header of a database file is: 100 bytes or so")
         .unwrap();
     std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(4096).unwrap();
@@ -349,16 +355,16 @@ fn a_wrong_file_is_refused_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_beside_writers_is_whole() {
     let store = Arc::new(SqliteStore::temporary().unwrap());
-    let mut moment = moment(10);
+    let mut context = context(10);
     for _ in 0..5 {
-        store.commit(large_batch(&mut moment).1).await.unwrap();
+        store.commit(large_batch(&mut context).1).await.unwrap();
     }
     let target = store.path().with_file_name("copy.sqlite3");
     let writing = {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             for _ in 0..50 {
-                store.commit(large_batch(&mut moment).1).await.unwrap();
+                store.commit(large_batch(&mut context).1).await.unwrap();
             }
         })
     };

@@ -29,11 +29,11 @@ use shop_core::error::BoxError;
 use shop_core::store::{CommitError, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::authorizer::{HostAuthorizer, Tables};
 use crate::checkpoint::Checkpointer;
-use crate::commit::{Applied, Failure};
+use crate::commit::{ApplyError, ApplyResult};
 use crate::error::store_error;
-use crate::guest::{Guests, Tables};
-use crate::kept::Tally;
+use crate::list_counts::CountChanges;
 use crate::write_connection::WriteConnection;
 
 /// The maximum number of pieces of work in one commit, because the first of them waits for the last.
@@ -41,7 +41,7 @@ const GROUP: usize = 256;
 /// The capacity of the queue in pieces of work; later callers wait outside it. Bounds the memory.
 const QUEUE: usize = 1024;
 
-/// The savepoint of one piece of work. Hosts may not use this name; see [`Guests`].
+/// The savepoint of one piece of work. Hosts may not use this name; see [`HostAuthorizer`].
 const SAVEPOINT: &str = "SAVEPOINT shop_job";
 const ROLLBACK_TO: &str = "ROLLBACK TO shop_job";
 const RELEASE: &str = "RELEASE shop_job";
@@ -51,10 +51,10 @@ const CAREFUL: u32 = 32;
 
 /// A piece of work for the writer's transaction, applied completely or not at all. It may be called again if its
 /// transaction was lost, and must then do the same.
-pub(crate) type Work = Box<dyn FnMut(&WriteConnection<'_>, &mut Tally) -> Applied + Send>;
+pub(crate) type Work = Box<dyn FnMut(&WriteConnection<'_>, &mut CountChanges) -> ApplyResult + Send>;
 
 /// The host's own writes, applied after the shop's work.
-pub(crate) type HostWork = Box<dyn FnMut(&Connection) -> Applied + Send>;
+pub(crate) type HostWork = Box<dyn FnMut(&Connection) -> ApplyResult + Send>;
 
 /// Why a piece of work was refused.
 #[derive(Debug)]
@@ -77,10 +77,10 @@ impl From<StoreError> for Refusal {
     }
 }
 
-type Outcome = Result<(), Refusal>;
+type CommitOutcome = Result<(), Refusal>;
 
 enum Message {
-    Work(Job),
+    Work(WriteJob),
     Close(oneshot::Sender<rusqlite::Result<()>>),
 }
 
@@ -98,7 +98,7 @@ impl Writer {
         checkpointer: Option<Checkpointer>,
         tables: Tables,
     ) -> io::Result<Self> {
-        let guests = Guests::watch(&mut connection, tables).map_err(io::Error::other)?;
+        let guests = HostAuthorizer::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
         let run = move || run(&WriteConnection::new(&connection), checkpointer, &guests, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
@@ -120,14 +120,14 @@ impl Writer {
     }
 
     /// Submits work together with the host's part, as one piece of work.
-    pub(crate) async fn submit_with(&self, work: Work, host: HostWork) -> Outcome {
+    pub(crate) async fn submit_with(&self, work: Work, host: HostWork) -> CommitOutcome {
         self.submit_job(work, Some(host)).await
     }
 
-    async fn submit_job(&self, work: Work, host: Option<HostWork>) -> Outcome {
+    async fn submit_job(&self, work: Work, host: Option<HostWork>) -> CommitOutcome {
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         let (reply, answer) = oneshot::channel();
-        queue.send(Message::Work(Job { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
+        queue.send(Message::Work(WriteJob { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
         match answer.await {
             Ok(done) => done.outcome,
             // The thread died while it held the work.
@@ -169,10 +169,10 @@ fn stopped() -> StoreError {
 fn run(
     connection: &WriteConnection<'_>,
     mut checkpointer: Option<Checkpointer>,
-    guests: &Guests,
+    guests: &HostAuthorizer,
     inbox: mpsc::Receiver<Message>,
 ) {
-    let mut inbox = Inbox { inbox, closing: Vec::new() };
+    let mut inbox = WriterInbox { inbox, closing: Vec::new() };
     let mut careful = 0;
     while let Some(job) = inbox.wait() {
         commit(connection, guests, vec![job], &mut careful, &mut || inbox.more());
@@ -192,14 +192,14 @@ fn run(
 }
 
 /// The receiving end of the queue, and the callers that asked the writer to stop.
-struct Inbox {
+struct WriterInbox {
     inbox: mpsc::Receiver<Message>,
     closing: Vec<oneshot::Sender<rusqlite::Result<()>>>,
 }
 
-impl Inbox {
+impl WriterInbox {
     /// Waits for the next piece of work; `None` if no more can arrive.
-    fn wait(&mut self) -> Option<Job> {
+    fn wait(&mut self) -> Option<WriteJob> {
         loop {
             let message = self.inbox.blocking_recv()?;
             if let Some(job) = self.job(message) {
@@ -209,7 +209,7 @@ impl Inbox {
     }
 
     /// The next piece of work if one is already queued.
-    fn more(&mut self) -> Option<Job> {
+    fn more(&mut self) -> Option<WriteJob> {
         loop {
             let message = self.inbox.try_recv().ok()?;
             if let Some(job) = self.job(message) {
@@ -218,7 +218,7 @@ impl Inbox {
         }
     }
 
-    fn job(&mut self, message: Message) -> Option<Job> {
+    fn job(&mut self, message: Message) -> Option<WriteJob> {
         match message {
             Message::Work(job) => Some(job),
             Message::Close(reply) => {
@@ -238,29 +238,29 @@ fn finish(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
-struct Job {
+struct WriteJob {
     work: Work,
     /// The host's part, applied in the same transaction after the work. Work with a host part always gets a savepoint,
     /// so that the host can undo only its own writes and its refusal does not affect other work.
     host: Option<HostWork>,
     reply: oneshot::Sender<Done>,
-    outcome: Outcome,
+    outcome: CommitOutcome,
 }
 
 /// The outcome, returned with the work so that the submitting thread frees it: the writing thread has no time for that.
 struct Done {
-    outcome: Outcome,
+    outcome: CommitOutcome,
     _work: (Work, Option<HostWork>),
 }
 
-impl Job {
+impl WriteJob {
     /// Runs the work and returns its changes to the stored counts.
-    fn run(&mut self, connection: &WriteConnection<'_>, guests: &Guests) -> Result<Tally, Failure> {
-        let panicked = |_| Err(Failure::Fault("applying a batch panicked".into()));
-        let mut tally = Tally::default();
+    fn run(&mut self, connection: &WriteConnection<'_>, guests: &HostAuthorizer) -> Result<CountChanges, ApplyError> {
+        let panicked = |_| Err(ApplyError::Fault("applying a batch panicked".into()));
+        let mut tally = CountChanges::default();
         catch_unwind(AssertUnwindSafe(|| (self.work)(connection, &mut tally))).unwrap_or_else(panicked)?;
         if let Some(host) = &mut self.host {
-            let _visit = guests.let_in();
+            let _visit = guests.enter();
             catch_unwind(AssertUnwindSafe(|| host(connection))).unwrap_or_else(panicked)?;
         }
         Ok(tally)
@@ -273,14 +273,14 @@ impl Job {
 }
 
 /// Yields more work to add to the current group.
-type More<'a> = &'a mut dyn FnMut() -> Option<Job>;
+type More<'a> = &'a mut dyn FnMut() -> Option<WriteJob>;
 
 /// Why a whole group was not committed.
-enum Lost {
+enum GroupError {
     /// The transaction could not begin. The same would happen to each piece alone.
     NotBegun(rusqlite::Error),
     /// A piece without a savepoint failed; nothing was written.
-    Refused(Failure),
+    Refused(ApplyError),
     /// The transaction was rolled back; nothing was written.
     RolledBack(rusqlite::Error),
     /// COMMIT may have been written.
@@ -288,38 +288,44 @@ enum Lost {
 }
 
 /// Applies and commits a group, including work that arrives meanwhile, and answers every piece.
-fn commit(connection: &WriteConnection<'_>, guests: &Guests, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
+fn commit(
+    connection: &WriteConnection<'_>,
+    guests: &HostAuthorizer,
+    mut group: Vec<WriteJob>,
+    careful: &mut u32,
+    more: More<'_>,
+) {
     let mut done = attempt(connection, guests, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
-    if let Err(Lost::Refused(_)) = done
+    if let Err(GroupError::Refused(_)) = done
         && group.len() > 1
     {
         *careful = CAREFUL;
         done = attempt(connection, guests, &mut group, true, &mut || None);
     }
     match done {
-        Ok(()) => group.into_iter().for_each(Job::answer),
-        Err(Lost::Refused(failure)) => {
+        Ok(()) => group.into_iter().for_each(WriteJob::answer),
+        Err(GroupError::Refused(failure)) => {
             // The group has one piece: a larger group is retried with savepoints.
             if let Some(mut job) = group.pop() {
                 job.outcome = Err(refusal(failure));
                 job.answer();
             }
         }
-        Err(Lost::RolledBack(error)) if group.len() > 1 => {
+        Err(GroupError::RolledBack(error)) if group.len() > 1 => {
             tracing::warn!(%error, batches = group.len(), "a group of batches was rolled back; trying one by one");
             for job in group {
                 commit(connection, guests, vec![job], careful, &mut || None);
             }
         }
-        Err(Lost::NotBegun(error) | Lost::RolledBack(error)) => {
+        Err(GroupError::NotBegun(error) | GroupError::RolledBack(error)) => {
             let error = SharedError::new(error, "nothing was written");
             for mut job in group {
                 job.outcome = Err(error.store_error().into());
                 job.answer();
             }
         }
-        Err(Lost::Unknown(error)) => {
+        Err(GroupError::Unknown(error)) => {
             let error = SharedError::new(error, "the outcome of a commit is unknown");
             for mut job in group {
                 job.outcome = Err(match job.outcome {
@@ -357,16 +363,16 @@ impl SharedError {
 
 fn attempt(
     connection: &WriteConnection<'_>,
-    guests: &Guests,
-    group: &mut Vec<Job>,
+    guests: &HostAuthorizer,
+    group: &mut Vec<WriteJob>,
     careful: bool,
     more: More<'_>,
-) -> Result<(), Lost> {
+) -> Result<(), GroupError> {
     let run = |sql: &'static str| connection.run(sql, |statement| statement.execute([]));
-    run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
+    run("BEGIN IMMEDIATE").map_err(GroupError::NotBegun)?;
     connection.forget_versions();
     let mut applied_jobs = 0;
-    let mut tally = Tally::default();
+    let mut tally = CountChanges::default();
     loop {
         if applied_jobs == group.len() && group.len() < GROUP {
             group.extend(more());
@@ -381,9 +387,9 @@ fn attempt(
         let applied = job.run(connection, guests);
         if connection.is_autocommit() {
             return Err(match applied {
-                Err(failure) if alone => Lost::Refused(failure),
-                Err(Failure::Sql(error)) => Lost::RolledBack(error),
-                _ => Lost::RolledBack(ended_from_inside()),
+                Err(failure) if alone => GroupError::Refused(failure),
+                Err(ApplyError::Sql(error)) => GroupError::RolledBack(error),
+                _ => GroupError::RolledBack(ended_from_inside()),
             });
         }
         job.outcome = match applied {
@@ -398,7 +404,7 @@ fn attempt(
             }
             Err(failure) => {
                 return Err(match run("ROLLBACK") {
-                    Ok(_) => Lost::Refused(failure),
+                    Ok(_) => GroupError::Refused(failure),
                     Err(error) => roll_back(connection, error),
                 });
             }
@@ -413,7 +419,7 @@ fn attempt(
         Err(error) => {
             let is_open = !connection.is_autocommit();
             Err(match roll_back(connection, error) {
-                Lost::RolledBack(error) if !is_undone(&error, is_open) => Lost::Unknown(error),
+                GroupError::RolledBack(error) if !is_undone(&error, is_open) => GroupError::Unknown(error),
                 lost => lost,
             })
         }
@@ -438,13 +444,13 @@ fn is_undone(error: &rusqlite::Error, is_open: bool) -> bool {
 }
 
 /// Ensures that no transaction is open.
-fn roll_back(connection: &Connection, error: rusqlite::Error) -> Lost {
+fn roll_back(connection: &Connection, error: rusqlite::Error) -> GroupError {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
     {
         tracing::error!(%error, "a transaction was not rolled back");
     }
-    Lost::RolledBack(error)
+    GroupError::RolledBack(error)
 }
 
 /// The error for a transaction that ended inside a piece of work that did not report why. SQLite does not report it
@@ -454,15 +460,15 @@ fn ended_from_inside() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(aborted, Some("the transaction was ended from inside".to_owned()))
 }
 
-fn refusal(failure: Failure) -> Refusal {
+fn refusal(failure: ApplyError) -> Refusal {
     match failure {
-        Failure::Conflict(conflict) => CommitError::from(conflict).into(),
-        Failure::Host => Refusal::Host,
-        Failure::Sql(error) => {
+        ApplyError::Conflict(conflict) => CommitError::from(conflict).into(),
+        ApplyError::Host => Refusal::Host,
+        ApplyError::Sql(error) => {
             tracing::error!(%error, "a batch was not applied");
             store_error(error).into()
         }
-        Failure::Fault(source) => {
+        ApplyError::Fault(source) => {
             tracing::error!(%source, "a batch was not applied");
             StoreError::Fault(source).into()
         }

@@ -14,28 +14,29 @@ use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
 use shop_core::payments::{
-    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway,
-    PaymentState, RefundCall, RefundState, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
+    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayEvent, GatewayEventHeaders, InvalidGatewayEvent,
+    PaymentGateway, PaymentState, RefundCall, RefundState, RemoteGateway, RemotePayment, RemoteRefund, Snapshot,
+    VoidCall,
 };
 use subtle::ConstantTimeEq as _;
 
-use crate::house::{Charge, House, News, Status, Trouble, signature};
+use crate::provider::{Charge, News, Provider, Status, Trouble, signature};
 
 /// The header with the provider's signature.
-pub(crate) const SIGNATURE: &str = "House-Signature";
+pub(crate) const SIGNATURE: &str = "Provider-Signature";
 /// The maximum age of an event in seconds, and the maximum clock difference. It keeps old events from being replayed.
 const TOLERANCE: i64 = 300;
 
-/// The gateway to the gift accounts of a [`House`].
+/// The gateway to the gift accounts of a [`Provider`].
 pub(crate) struct GiftAccounts {
-    house: Arc<House>,
+    provider: Arc<Provider>,
     secret: Vec<u8>,
 }
 
 impl GiftAccounts {
-    /// `secret` is the key with which the house signs its events.
-    pub(crate) fn new(house: Arc<House>, secret: &[u8]) -> Self {
-        Self { house, secret: secret.to_vec() }
+    /// `secret` is the key with which the provider signs its events.
+    pub(crate) fn new(provider: Arc<Provider>, secret: &[u8]) -> Self {
+        Self { provider, secret: secret.to_vec() }
     }
 }
 
@@ -68,7 +69,7 @@ impl RemoteGateway for GiftAccounts {
         if call.payment.currency != Currency::USD {
             return Err(refused("currency", "Gift accounts are kept in dollars."));
         }
-        let charge = self.house.charge(&call.key, &call.payment.id.to_string(), call.payment.amount.0);
+        let charge = self.provider.charge(&call.key, &call.payment.id.to_string(), call.payment.amount.0);
         charge.map(|charge| shown(&charge)).map_err(trouble)
     }
 
@@ -79,25 +80,30 @@ impl RemoteGateway for GiftAccounts {
 
     async fn void(&self, call: &VoidCall) -> Result<Snapshot, GatewayError> {
         let number = reference(&call.payment)?;
-        self.house.withdraw(&call.key, number).map(|charge| shown(&charge)).map_err(trouble)
+        self.provider.withdraw(&call.key, number).map(|charge| shown(&charge)).map_err(trouble)
     }
 
     async fn refund(&self, call: &RefundCall) -> Result<Snapshot, GatewayError> {
         let number = reference(&call.payment)?;
-        let back = self.house.give_back(&call.key, number, &call.refund_id.to_string(), call.amount.0);
+        let back = self.provider.refund(&call.key, number, &call.refund_id.to_string(), call.amount.0);
         back.map(|charge| shown(&charge)).map_err(trouble)
     }
 
     async fn look_up(&self, payment: &RemotePayment) -> Result<Option<Snapshot>, GatewayError> {
-        let charge = self.house.look(payment.reference.as_deref(), &payment.id.to_string());
+        let charge = self.provider.find_charge(payment.reference.as_deref(), &payment.id.to_string());
         Ok(charge.map(|charge| shown(&charge)))
     }
 
-    fn verify(&self, headers: &NoticeHeaders<'_>, body: &[u8], now: Timestamp) -> Result<GatewayNotice, InvalidNotice> {
-        let invalid = |why: &str| InvalidNotice(why.to_owned());
+    fn verify(
+        &self,
+        headers: &GatewayEventHeaders<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<GatewayEvent, InvalidGatewayEvent> {
+        let invalid = |why: &str| InvalidGatewayEvent(why.to_owned());
         let given = headers.get(SIGNATURE).ok_or_else(|| invalid("it is not signed"))?;
         if !bool::from(signature(&self.secret, body).as_bytes().ct_eq(given.as_bytes())) {
-            return Err(invalid("the house did not sign this"));
+            return Err(invalid("the provider did not sign this"));
         }
         let news: News = serde_json::from_slice(body).map_err(|_| invalid("it cannot be read"))?;
         let at = Timestamp::from_timestamp(news.at, 0).ok_or_else(|| invalid("it has no time"))?;
@@ -105,7 +111,7 @@ impl RemoteGateway for GiftAccounts {
             return Err(invalid("it is not of now"));
         }
         let News { number, charge, what, .. } = news;
-        Ok(GatewayNotice { id: number, kind: what, at, payment_id: None, reference: Some(charge), foreign: None })
+        Ok(GatewayEvent { id: number, kind: what, at, payment_id: None, reference: Some(charge), foreign: None })
     }
 }
 
@@ -138,7 +144,7 @@ fn shown(charge: &Charge) -> Snapshot {
 }
 
 fn reference(payment: &RemotePayment) -> Result<&str, GatewayError> {
-    payment.reference.as_deref().ok_or_else(|| refused("unknown", "The house does not know the payment."))
+    payment.reference.as_deref().ok_or_else(|| refused("unknown", "The provider does not know the payment."))
 }
 
 fn refused(code: &str, message: &str) -> GatewayError {
@@ -147,7 +153,7 @@ fn refused(code: &str, message: &str) -> GatewayError {
 
 fn trouble(trouble: Trouble) -> GatewayError {
     match trouble {
-        Trouble::TimedOut => GatewayError::Unavailable(BoxError::from("the house did not answer")),
-        Trouble::No(why) => refused("house", why),
+        Trouble::TimedOut => GatewayError::Unavailable(BoxError::from("the provider did not answer")),
+        Trouble::No(why) => refused("provider", why),
     }
 }

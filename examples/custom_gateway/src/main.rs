@@ -1,7 +1,7 @@
 //! A custom payment gateway on an unreliable network. One order is paid, its event arrives twice, and it is partly
 //! refunded. Another order is canceled. Nothing is ever charged twice.
 //!
-//! - `house.rs`: the fake provider, which moves the money;
+//! - `provider.rs`: the fake provider, which moves the money;
 //! - `gateway.rs`: the gateway that your own shop would contain;
 //! - `main.rs`: the scenario and its assertions;
 //! - `GUIDE.md` in the folder above: how to write a gateway, step by step.
@@ -9,7 +9,7 @@
 //! `cargo run -p custom_gateway` prints the scenario and fails if an assertion does not hold.
 
 mod gateway;
-mod house;
+mod provider;
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use shop_core::clock::{Clock, SystemClock, Timestamp};
 use shop_core::memory::MemoryStore;
 use shop_core::orders::{OrderStatus, PaymentStatus};
-use shop_core::payments::{NoticeHeaders, Payment, PaymentState, RefundState};
+use shop_core::payments::{GatewayEventHeaders, Payment, PaymentState, RefundState};
 use shop_core::shop::Tokens;
 use shop_core::{Actor, Shop};
 
 use gateway::{GiftAccounts, SIGNATURE};
-use house::House;
+use provider::Provider;
 
 type Told<T = ()> = Result<T, Box<dyn Error>>;
 
-const SECRET: &[u8] = b"what the house and the shop share";
+const SECRET: &[u8] = b"what the provider and the shop share";
 
 fn main() -> Told {
     run(tell)
@@ -65,35 +65,38 @@ fn tell(what: &str) {
 }
 
 async fn story(tell: &impl Fn(&str)) -> Told {
-    let house = Arc::new(House::new(SECRET));
-    let gifts = Arc::new(GiftAccounts::new(Arc::clone(&house), SECRET));
+    let provider = Arc::new(Provider::new(SECRET));
+    let gifts = Arc::new(GiftAccounts::new(Arc::clone(&provider), SECRET));
     let watch = Arc::new(Watch(Mutex::new(SystemClock.now())));
     let shop = Shop::builder(Arc::new(MemoryStore::new()), b"32 bytes from a good source, kept").gateway(gifts);
     let shop = shop.clock(Arc::clone(&watch) as _).open().await?;
     let world = World { shop: shop.clone(), watch };
     let method = goods(&shop).await?;
 
-    tell("An order is placed, and the house's answer is lost.");
-    house.lose_answers(1);
+    tell("An order is placed, and the provider's answer is lost.");
+    provider.lose_responses(1);
     let (buyer, payment) = place(&shop, &method).await?;
     let asked = advance(&shop, &payment).await?;
-    must(asked.remote.asking.is_some() && house.charges() == 1, "the house has charged, and the shop does not know")?;
+    must(
+        asked.remote.pending_call.is_some() && provider.charges() == 1,
+        "the provider has charged, and the shop does not know",
+    )?;
 
-    tell("The buyer agrees in the house's app; the house tells the shop, twice.");
-    let number = house.look(None, &payment.id.to_string()).ok_or("there is no charge")?.number;
-    let now = shop.moment().now().timestamp();
-    let (signature, body) = house.agree(&number, now).ok_or("the charge does not wait")?;
+    tell("The buyer agrees in the provider's app; the provider tells the shop, twice.");
+    let number = provider.find_charge(None, &payment.id.to_string()).ok_or("there is no charge")?.number;
+    let now = shop.context().now().timestamp();
+    let (signature, body) = provider.agree(&number, now).ok_or("the charge does not wait")?;
     for _ in 0..2 {
         let headers = [(SIGNATURE, signature.as_str())];
-        shop.payments().notice("gift", &NoticeHeaders::new(&headers), &body).await?;
+        shop.payments().receive_event("gift", &GatewayEventHeaders::new(&headers), &body).await?;
     }
     let forged = [(SIGNATURE, "0000")];
-    let refused = shop.payments().notice("gift", &NoticeHeaders::new(&forged), &body).await;
+    let refused = shop.payments().receive_event("gift", &GatewayEventHeaders::new(&forged), &body).await;
     must(refused.is_err_and(|error| error.code() == "invalid_signature"), "a forged message is refused")?;
 
     tell("The buyer comes back: whatever was lost, the shop finds out.");
     let paid = settled(&world, &buyer, &payment).await?;
-    must(paid.amount_captured == paid.amount && house.charges() == 1, "it is paid once")?;
+    must(paid.amount_captured == paid.amount && provider.charges() == 1, "it is paid once")?;
     let order = shop.orders().view(&buyer, paid.order_id).await?.order;
     must(order.payment_status == PaymentStatus::Paid, "and so is the order")?;
 
@@ -101,10 +104,10 @@ async fn story(tell: &impl Fn(&str)) -> Told {
     let part = serde_json::from_value(json!({"amount": "5.00", "reason": "A scratch."}))?;
     shop.payments().refund(&Actor::system(), paid.id, part, None).await?;
     let back = settled(&world, &buyer, &payment).await?;
-    must(back.refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "the house gave it back")?;
+    must(back.refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "the provider gave it back")?;
     must(back.amount_refunded.0 == 500, "five dollars")?;
 
-    tell("Another order is called off before it is paid: the house is asked first.");
+    tell("Another order is called off before it is paid: the provider is asked first.");
     let (buyer, payment) = place(&shop, &method).await?;
     advance(&shop, &payment).await?;
     shop.orders().cancel(&buyer, payment.order_id, None).await?;
@@ -136,13 +139,13 @@ async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
     let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
     let token = cart.token.ok_or("a guest gets a token")?;
     let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
-    let wishes = json!({
+    let order_input = json!({
         "shipping_address": {
             "first_name": "Ada", "last_name": "Lovelace", "line1": "12 St James's Square", "city": "London", "country": "GB",
         },
         "shipping_method_id": method, "payment_gateway": "gift", "email": "ada@example.com",
     });
-    let placed = shop.orders().place(&guest, serde_json::from_value(wishes)?, None).await?.value;
+    let placed = shop.orders().place(&guest, serde_json::from_value(order_input)?, None).await?.value;
     let token = placed.access_token.ok_or("a guest's order has a token")?;
     let buyer = shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() }).await?;
     let payment = placed.view.payments.into_iter().next().ok_or("an order has a payment")?;

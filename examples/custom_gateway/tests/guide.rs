@@ -2,7 +2,7 @@
 
 /// The files that the guide may quote.
 const FILES: [&str; 3] =
-    [include_str!("../src/gateway.rs"), include_str!("../src/house.rs"), include_str!("../src/main.rs")];
+    [include_str!("../src/gateway.rs"), include_str!("../src/provider.rs"), include_str!("../src/main.rs")];
 
 #[test]
 fn every_piece_of_code_in_the_guide_is_real() {

@@ -6,7 +6,7 @@ use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError,
     WriteTransaction,
 };
-use shop_core::memory::{Engine, Key, ReadRows, Row, WriteRows};
+use shop_core::memory::{Engine, EngineKey, EngineRow, ReadRows, WriteRows};
 use shop_core::store::{CommitError, StoreError, StoreResult};
 
 type Bytes = &'static [u8];
@@ -18,10 +18,10 @@ pub struct Redb {
 }
 
 /// A snapshot of the file.
-pub struct Reading(ReadTransaction);
+pub struct ReadTx(ReadTransaction);
 
 /// A write transaction. There is one at a time: redb makes the next one wait.
-pub struct Writing(WriteTransaction);
+pub struct WriteTx(WriteTransaction);
 
 impl Redb {
     /// Opens the file, or creates it.
@@ -34,15 +34,15 @@ impl Redb {
 }
 
 impl Engine for Redb {
-    type Reading<'a> = Reading;
-    type Writing<'a> = Writing;
+    type ReadTx<'a> = ReadTx;
+    type WriteTx<'a> = WriteTx;
 
-    fn read(&self) -> StoreResult<Reading> {
-        Ok(Reading(self.database.begin_read().map_err(failed)?))
+    fn read(&self) -> StoreResult<ReadTx> {
+        Ok(ReadTx(self.database.begin_read().map_err(failed)?))
     }
 
-    fn write(&self, change: impl Fn(&Writing) -> Result<(), CommitError>) -> Result<(), CommitError> {
-        let writing = Writing(self.database.begin_write().map_err(failed)?);
+    fn write(&self, change: impl Fn(&WriteTx) -> Result<(), CommitError>) -> Result<(), CommitError> {
+        let writing = WriteTx(self.database.begin_write().map_err(failed)?);
         match change(&writing) {
             // redb syncs the file before it returns. If that fails, it is unknown how much reached the disk.
             Ok(()) => writing.0.commit().map_err(|error| match error {
@@ -57,8 +57,8 @@ impl Engine for Redb {
     }
 }
 
-impl ReadRows for Reading {
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+impl ReadRows for ReadTx {
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         match self.0.open_table(definition(table)) {
             Ok(table) => get(&table, key),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -66,7 +66,11 @@ impl ReadRows for Reading {
         }
     }
 
-    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+    fn scan<K: EngineKey, R: EngineRow>(
+        &self,
+        table: &'static str,
+        wanted: impl FnMut(&R) -> bool,
+    ) -> StoreResult<Vec<(K, R)>> {
         match self.0.open_table(definition(table)) {
             Ok(table) => scan(&table, wanted),
             Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
@@ -76,25 +80,29 @@ impl ReadRows for Reading {
 }
 
 /// Opening a table in a write transaction creates it, so a missing table is no error here.
-impl ReadRows for Writing {
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+impl ReadRows for WriteTx {
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         get(&self.0.open_table(definition(table)).map_err(failed)?, key)
     }
 
-    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+    fn scan<K: EngineKey, R: EngineRow>(
+        &self,
+        table: &'static str,
+        wanted: impl FnMut(&R) -> bool,
+    ) -> StoreResult<Vec<(K, R)>> {
         scan(&self.0.open_table(definition(table)).map_err(failed)?, wanted)
     }
 }
 
-impl WriteRows for Writing {
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
+impl WriteRows for WriteTx {
+    fn put<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
         let row = serde_json::to_vec(&row).map_err(|error| StoreError::Fault(error.into()))?;
         let mut table = self.0.open_table(definition(table)).map_err(failed)?;
         table.insert(key.to_bytes().as_slice(), row.as_slice()).map_err(failed)?;
         Ok(())
     }
 
-    fn remove<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<()> {
+    fn remove<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<()> {
         let mut table = self.0.open_table(definition(table)).map_err(failed)?;
         table.remove(key.to_bytes().as_slice()).map_err(failed)?;
         Ok(())
@@ -105,13 +113,13 @@ fn definition(table: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
     TableDefinition::new(table)
 }
 
-fn get<K: Key, R: Row>(table: &impl ReadableTable<Bytes, Bytes>, key: &K) -> StoreResult<Option<R>> {
+fn get<K: EngineKey, R: EngineRow>(table: &impl ReadableTable<Bytes, Bytes>, key: &K) -> StoreResult<Option<R>> {
     let row = table.get(key.to_bytes().as_slice()).map_err(failed)?;
     row.map(|row| decode(row.value())).transpose()
 }
 
 /// redb sorts by the bytes of the key, which is the order that the core expects.
-fn scan<K: Key, R: Row>(
+fn scan<K: EngineKey, R: EngineRow>(
     table: &impl ReadableTable<Bytes, Bytes>,
     mut wanted: impl FnMut(&R) -> bool,
 ) -> StoreResult<Vec<(K, R)>> {
@@ -127,7 +135,7 @@ fn scan<K: Key, R: Row>(
     Ok(rows)
 }
 
-fn decode<R: Row>(row: &[u8]) -> StoreResult<R> {
+fn decode<R: EngineRow>(row: &[u8]) -> StoreResult<R> {
     serde_json::from_slice(row).map_err(|error| StoreError::Fault(error.into()))
 }
 

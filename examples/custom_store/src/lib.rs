@@ -27,7 +27,7 @@ use std::path::Path;
 use redb::DatabaseError;
 use shop_core::memory::TableStore;
 
-pub use engine::{Reading, Redb, Writing};
+pub use engine::{ReadTx, Redb, WriteTx};
 
 /// A store in one redb file.
 pub type RedbStore = TableStore<Redb>;

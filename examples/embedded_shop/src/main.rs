@@ -223,17 +223,17 @@ async fn pay(shop: &Shop, staff: &Actor, order: &OrderView) -> Result<()> {
 }
 
 async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: OrderId) -> Result<()> {
-    let parcel = ShipmentInput {
+    let shipment = ShipmentInput {
         order_id: order_id.into(),
         carrier: "Royal Mail".into(),
         tracking_number: TRACKING_NUMBER.into(),
         ..ShipmentInput::default()
     };
-    let parcel = shop.shipping().create_shipment(staff, parcel, None).await?.value;
+    let shipment = shop.shipping().create_shipment(staff, shipment, None).await?.value;
     for (status, description) in [("shipped", "Left the house"), ("in_transit", "London"), ("delivered", "At the door")]
     {
         let news = TrackingInput { status: status.into(), description: description.into(), ..TrackingInput::default() };
-        shop.shipping().track_shipment(staff, parcel.id, news, None).await?;
+        shop.shipping().track_shipment(staff, shipment.id, news, None).await?;
         let seen = shop.shipping().tracking(TRACKING_NUMBER).await?;
         tell(&format!("The parcel {TRACKING_NUMBER} is tracked: {description}."));
         assert_eq!(seen.newest.events.last().map(|event| event.description.as_str()), Some(description));

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use shop_core::Shop;
 use shop_core::accounts::TokenSigner as _;
-use shop_core::accounts::token::{Claims, JwtSigner, Kind};
+use shop_core::accounts::token::{Claims, JwtSigner, TokenKind};
 use shop_core::cart::AddItem;
 use shop_core::clock::{Clock as _, SystemClock};
 use shop_core::secret::Keys;
@@ -50,13 +50,13 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     };
     let items = post("/cart/items/", json!({"sku": sku, "quantity": 1}));
     let placements = post("/orders/", order(world, "manual"));
-    let wishes = world.wishes();
+    let order_input = world.order_input();
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     // The first round is the warm-up.
     for round in 0..=rounds {
         world.fill_carts(store.as_ref(), &customers, Demand::Spread).await?;
         let added = add(&shop, &sku, &customers).await?;
-        let placed = place(&shop, &wishes, &customers).await?;
+        let placed = place(&shop, &order_input, &customers).await?;
         world.fill_carts(&beside, &customers, Demand::Spread).await?;
         let times = [
             added,
@@ -105,7 +105,7 @@ pub(crate) fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
     let now = SystemClock.now();
     let token = |customer: &Customer| {
         let claims = Claims {
-            kind: Kind::Access,
+            kind: TokenKind::Access,
             user: customer.user,
             session: customer.session,
             id: customer.session.0,

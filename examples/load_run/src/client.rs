@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use crate::support::Result;
 
 /// The timeout of a call, longer than any call of the run takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A complete request.
 pub(crate) type Bytes = Arc<[u8]>;
@@ -68,7 +68,7 @@ impl Connection {
     }
 
     async fn read(&mut self) -> Result<()> {
-        match timeout(PATIENCE, self.socket.read_buf(&mut self.buffer)).await?? {
+        match timeout(TIMEOUT, self.socket.read_buf(&mut self.buffer)).await?? {
             0 => Err("the server closed the connection".into()),
             _ => Ok(()),
         }

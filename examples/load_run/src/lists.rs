@@ -63,11 +63,11 @@ pub(crate) async fn measure(
 pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize) -> Result<()> {
     let goods: Vec<_> = world.goods.iter().cycle().take(movements).collect();
     for goods in goods.chunks(4_000) {
-        let mut moment = shop.moment();
-        let mut batch = Batch::new(&mut moment);
+        let mut context = shop.context();
+        let mut batch = Batch::new(&mut context);
         for good in goods {
             batch.write(InventoryWrite::Movement(Movement {
-                id: moment.id(),
+                id: context.id(),
                 variant_id: good.variant,
                 sku: good.sku.clone(),
                 location_id: world.location,
@@ -75,7 +75,7 @@ pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize)
                 reason: MovementReason::Received,
                 note: String::new(),
                 order_id: None,
-                created_at: moment.now(),
+                created_at: context.now(),
             }));
         }
         shop.store().commit(Arc::new(batch)).await?;

@@ -39,17 +39,17 @@ pub(crate) async fn measure(path: &Path, world: &World, rounds: usize, groups: u
     let bare_store = SqliteStore::open(&copy)?;
     let mut bare = Loop::open(&copy, world)?;
     let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
-    let wishes = world.wishes();
+    let order_input = world.order_input();
     let (mut bares, mut spreads, mut hots) = (Vec::new(), Vec::new(), Vec::new());
     // The first round is the warm-up.
     for round in 0..=rounds {
         let carts = world.fill_carts(&bare_store, &customers, Demand::Spread).await?;
-        let took = tokio::task::block_in_place(|| bare.place(world, &carts, &mut shop.moment()))?;
+        let took = tokio::task::block_in_place(|| bare.place(world, &carts, &mut shop.context()))?;
         let bare = rate(customers.len(), took);
         world.fill_carts(store.as_ref(), &customers, Demand::Spread).await?;
-        let spread = rate(customers.len(), place(&shop, &wishes, &customers).await?);
+        let spread = rate(customers.len(), place(&shop, &order_input, &customers).await?);
         world.fill_carts(store.as_ref(), &customers, Demand::Hot).await?;
-        let hot = rate(customers.len(), place(&shop, &wishes, &customers).await?);
+        let hot = rate(customers.len(), place(&shop, &order_input, &customers).await?);
         if round > 0 {
             bares.push(bare);
             spreads.push(spread);
@@ -75,7 +75,7 @@ pub(crate) async fn compare(
         for (rates, ((store, shop), world)) in rates.iter_mut().zip(&sides) {
             let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
             world.fill_carts(store.as_ref(), &customers, Demand::Spread).await?;
-            let took = place(shop, &world.wishes(), &customers).await?;
+            let took = place(shop, &world.order_input(), &customers).await?;
             rates.extend((round > 0).then_some(rate(customers.len(), took)));
         }
     }

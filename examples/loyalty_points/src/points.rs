@@ -47,7 +47,7 @@ pub(crate) trait Loyalty {
     fn mailer(&self) -> &MemoryMailer;
 
     /// Places an order for the caller's cart and books its points, or does neither.
-    async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
+    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
 
     /// The points that a customer has.
     async fn balance(&self, customer: UserId) -> Result<i64, Refused>;
@@ -57,7 +57,7 @@ pub(crate) trait Loyalty {
 }
 
 /// An order request with points.
-pub(crate) struct Wish<'a> {
+pub(crate) struct OrderWithPoints<'a> {
     pub(crate) buyer: &'a Actor,
     pub(crate) order: PlaceOrder,
     /// The points to spend on a gift.
@@ -65,7 +65,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: Option<IdempotencyKey>,
 }
 
-impl Wish<'_> {
+impl OrderWithPoints<'_> {
     /// Runs the call up to its commit.
     pub(crate) async fn prepare(&self, shop: &Shop) -> shop_core::Result<Prepared<Replayable<PlacedOrder>>> {
         let call = async |shop: Shop| shop.orders().place(self.buyer, self.order.clone(), self.key.as_ref()).await;

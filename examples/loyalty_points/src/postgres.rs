@@ -10,11 +10,11 @@ use shop_core::idempotency::Replayable;
 use shop_core::orders::PlacedOrder;
 use shop_core::prepare::{Next, Retries};
 use shop_core::store::CommitError;
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::points::{Booking, Loyalty, Refused, Wish};
+use crate::points::{Booking, Loyalty, OrderWithPoints, Refused};
 
 /// The program's tables. A balance is a row with a constraint, not a computed sum, because two transactions could read
 /// the same sum.
@@ -47,7 +47,7 @@ enum Failed {
 impl Points {
     /// Connects to the database and creates the tables.
     pub(crate) async fn connect(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let store = Arc::new(PostgresStore::connect(Options::parse(url)?).await?);
+        let store = Arc::new(PostgresStore::connect(PostgresOptions::parse(url)?).await?);
         // The shop has created its tables; the program's tables refer to them.
         let pool = PgPool::connect(url).await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
@@ -85,17 +85,17 @@ impl Loyalty for Points {
         &self.mailer
     }
 
-    async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
+    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
-        let mut prepared = wish.prepare(&self.shop).await?;
+        let mut prepared = order_request.prepare(&self.shop).await?;
         // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
-            let booking = Booking::of(&prepared.reply.value.view.order, wish.spend);
+            let booking = Booking::of(&prepared.reply.value.view.order, order_request.spend);
             match self.submit(&prepared.batch, booking.as_ref()).await {
                 Ok(()) => break,
                 Err(Failed::Program(refused)) => return Err(refused),
                 Err(Failed::Shop(error)) => match retries.after(error)? {
-                    Next::Prepare => prepared = wish.prepare(&self.shop).await?,
+                    Next::Prepare => prepared = order_request.prepare(&self.shop).await?,
                     Next::Submit => {}
                     Next::Done => break,
                 },

@@ -12,7 +12,7 @@ use shop_store_sqlite::rusqlite::{self, Connection, ErrorCode, Row};
 use shop_store_sqlite::{CommitWithError, SqliteStore};
 use uuid::Uuid;
 
-use crate::points::{Booking, Loyalty, Refused, Wish};
+use crate::points::{Booking, Loyalty, OrderWithPoints, Refused};
 
 /// The program's tables. Their names begin with `app_`, which the shop never uses. A balance is a row with a
 /// constraint, not a computed sum, because two callers could read the same sum.
@@ -57,18 +57,18 @@ impl Loyalty for Points {
         &self.mailer
     }
 
-    async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
+    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
-        let mut prepared = wish.prepare(&self.shop).await?;
+        let mut prepared = order_request.prepare(&self.shop).await?;
         // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
-            let booking = Booking::of(&prepared.reply.value.view.order, wish.spend);
+            let booking = Booking::of(&prepared.reply.value.view.order, order_request.spend);
             let book = move |tables: &Connection| booking.map_or(Ok(()), |booking| book(tables, &booking));
             match self.store.commit_with(Arc::clone(&prepared.batch), book).await {
                 Ok(()) => break,
                 Err(CommitWithError::Host(refused)) => return Err(refused),
                 Err(CommitWithError::Commit(error)) => match retries.after(error)? {
-                    Next::Prepare => prepared = wish.prepare(&self.shop).await?,
+                    Next::Prepare => prepared = order_request.prepare(&self.shop).await?,
                     Next::Submit => {}
                     Next::Done => break,
                 },

@@ -15,7 +15,7 @@ use shop_core::secret::Secret;
 use shop_core::shipping::AddressInput;
 use shop_core::shop::Tokens;
 
-use crate::points::{Booking, Loyalty, Refused, Wish};
+use crate::points::{Booking, Loyalty, OrderWithPoints, Refused};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -28,7 +28,7 @@ pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<
 
     fill_the_cart(points, &ada, 1).await?;
     let key = IdempotencyKey::new("ada-1", &json!({"what": "the order of her cart"}))?;
-    let pot = wish(&ada, method, 0, Some(key));
+    let pot = order_request(&ada, method, 0, Some(key));
     let first = points.order(&pot).await?;
     let second = points.order(&pot).await?;
     assert!(second.replayed && second.value.view == first.value.view);
@@ -36,13 +36,13 @@ pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<
     tell("  Ada orders a teapot and has 40 points; her nervous second click orders and books nothing more.");
 
     fill_the_cart(points, &ada, 1).await?;
-    let refused = points.order(&wish(&ada, method, 41, None)).await;
+    let refused = points.order(&order_request(&ada, method, 41, None)).await;
     assert!(matches!(refused, Err(Refused::TooFewPoints)));
     assert_eq!(points.shop().carts().get(&ada).await?.items.len(), 1);
     tell("  She wants a gift for 41 points: refused by the program, and the shop has no order of it either.");
 
     // Two parallel requests spend the same 40 points and place the same cart. Only one succeeds.
-    let gift = wish(&ada, method, 40, None);
+    let gift = order_request(&ada, method, 40, None);
     let gifts = join_all([points.order(&gift), points.order(&gift)]).await;
     assert_eq!(gifts.iter().filter(|done| done.is_ok()).count(), 1);
     assert_eq!(points.balance(id).await?, 40);
@@ -72,8 +72,8 @@ async fn race_for_the_rest(points: &impl Loyalty, method: MethodId) -> Result<()
         fill_the_cart(points, &actor, 1).await?;
         people.push((actor, id));
     }
-    let wishes: Vec<_> = people.iter().map(|(actor, _)| wish(actor, method, 0, None)).collect();
-    let outcomes = join_all(wishes.iter().map(|wish| points.order(wish))).await;
+    let order_input: Vec<_> = people.iter().map(|(actor, _)| order_request(actor, method, 0, None)).collect();
+    let outcomes = join_all(order_input.iter().map(|order_request| points.order(order_request))).await;
     let mut served = 0;
     for (outcome, (_, id)) in outcomes.into_iter().zip(people) {
         match outcome {
@@ -104,12 +104,12 @@ async fn stock_the_shelves(points: &impl Loyalty) -> Result<MethodId> {
 }
 
 async fn fill_the_cart(points: &impl Loyalty, buyer: &Actor, quantity: i64) -> Result<()> {
-    let wish = AddItem { sku: "POT".into(), quantity: quantity.into(), ..AddItem::default() };
-    points.shop().carts().add_item(buyer, wish).await?;
+    let order_request = AddItem { sku: "POT".into(), quantity: quantity.into(), ..AddItem::default() };
+    points.shop().carts().add_item(buyer, order_request).await?;
     Ok(())
 }
 
-fn wish(buyer: &Actor, method: MethodId, spend: i64, key: Option<IdempotencyKey>) -> Wish<'_> {
+fn order_request(buyer: &Actor, method: MethodId, spend: i64, key: Option<IdempotencyKey>) -> OrderWithPoints<'_> {
     let address = AddressInput {
         first_name: "Ada".into(),
         last_name: "Lovelace".into(),
@@ -124,7 +124,7 @@ fn wish(buyer: &Actor, method: MethodId, spend: i64, key: Option<IdempotencyKey>
         payment_gateway: "manual".into(),
         ..PlaceOrder::default()
     };
-    Wish { buyer, order, spend, key }
+    OrderWithPoints { buyer, order, spend, key }
 }
 
 /// Registers a customer, confirms the address with the mailed code, and signs in.

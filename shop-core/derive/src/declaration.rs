@@ -41,6 +41,8 @@ pub(crate) struct Derived {
 
 pub(crate) struct Field {
     pub(crate) ident: Ident,
+    /// The name of the column: that of the field, unless an attribute names another.
+    pub(crate) column: Ident,
     pub(crate) ty: Type,
     pub(crate) how: How,
 }
@@ -179,9 +181,14 @@ impl Parse for Derived {
 impl Field {
     fn of(field: &syn::Field) -> syn::Result<Self> {
         let ident = field.ident.clone().ok_or_else(|| syn::Error::new(field.span(), "a field without a name"))?;
+        let mut column = ident.clone();
         let mut how = How::Value;
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("row")) {
             attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("column") {
+                    column = meta.value()?.parse()?;
+                    return Ok(());
+                }
                 how = if meta.path.is_ident("json") {
                     How::Json
                 } else if meta.path.is_ident("flat") {
@@ -189,11 +196,11 @@ impl Field {
                 } else if meta.path.is_ident("children") {
                     How::Children
                 } else {
-                    return Err(meta.error("expected `json`, `flat` or `children`"));
+                    return Err(meta.error("expected `column`, `json`, `flat` or `children`"));
                 };
                 Ok(())
             })?;
         }
-        Ok(Self { ident, ty: field.ty.clone(), how })
+        Ok(Self { ident, column, ty: field.ty.clone(), how })
     }
 }

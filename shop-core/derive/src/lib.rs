@@ -39,8 +39,8 @@ fn columns_impl(declaration: &Declaration) -> Tokens {
         parts.push(quote! { &[crate::row::Column::of::<uuid::Uuid>("id")] });
         writes.push(quote! { sink.put(&Self::ID)?; });
     }
-    for Field { ident, ty, how } in fields {
-        let column = ident.to_string();
+    for Field { ident, column, ty, how } in fields {
+        let column = column.to_string();
         match how {
             How::Value => {
                 parts.push(quote! { &[crate::row::Column::of::<#ty>(#column)] });

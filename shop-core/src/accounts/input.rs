@@ -75,7 +75,7 @@ pub struct ProfileInput {
 
 /// A partial change of a user's status and rights, by staff.
 #[derive(Debug, Clone, Default)]
-pub struct StandingInput {
+pub struct UserFlagsInput {
     /// Whether the user may sign in; false also ends their sessions.
     pub is_active: Field<bool>,
     /// Whether the user is staff; only a superuser may change it.
@@ -244,17 +244,17 @@ impl ProfileInput {
     }
 }
 
-/// A checked [`StandingInput`].
+/// A checked [`UserFlagsInput`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct StandingChange {
+pub(super) struct UserFlagsChange {
     pub(super) is_active: Option<bool>,
     pub(super) is_staff: Option<bool>,
 }
 
-impl StandingInput {
-    pub(super) fn check(self) -> Result<StandingChange> {
+impl UserFlagsInput {
+    pub(super) fn check(self) -> Result<UserFlagsChange> {
         let mut checks = Checks::new();
-        let change = StandingChange {
+        let change = UserFlagsChange {
             is_active: checks.replace("is_active", self.is_active, Ok),
             is_staff: checks.replace("is_staff", self.is_staff, Ok),
         };

@@ -12,7 +12,7 @@ pub mod mails {
 
 pub use input::identity_key;
 pub use input::{
-    ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
+    ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, SuperuserInput, UserFlagsInput,
     VerifyOtpInput,
 };
 pub use service::Accounts;

@@ -7,10 +7,10 @@ mod writes;
 
 use uuid::Uuid;
 
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OperationId, OtpId, PromotionId, SessionId, UserId, VariantId};
-use crate::idempotency::Answer;
+use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::DailyLimit;
 use crate::model::outbox::{Event, EventKind};
 
@@ -53,7 +53,7 @@ pub enum Change<T> {
 
 /// A precondition on a row that the decision relied on but does not write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Require {
+pub enum Precondition {
     /// The row exists at exactly this version, else [`Conflict::Stale`]. Any versioned [`Entity`] is allowed (an event
     /// has no version and is always stale). The category tree has the nil id; the version of a tree that was never
     /// changed is 0.
@@ -87,8 +87,8 @@ pub enum Write {
     Inventory(InventoryWrite),
     /// Events.
     Outbox(OutboxWrite),
-    /// The idempotency record of a call. Unique: [`Unique::Answer`] on caller, operation and key.
-    Answer(Answer),
+    /// The idempotency record of a call. Unique: [`Unique::IdempotencyRecord`] on caller, operation and key.
+    IdempotencyRecord(IdempotencyRecord),
     /// Deletes old rows, without a guard: operations ([`Batch::at`]), idempotency records (`created_at`), relayed
     /// events (`at`), done deliveries (`created_at`), sessions (`expires_at`) and daily counts (`day`) older than
     /// `before`, and abandoned deliveries (`due_at`) older than `given_up_before`.
@@ -138,17 +138,17 @@ pub struct Batch {
     /// The time of the decision.
     pub at: Timestamp,
     /// The preconditions of the batch.
-    pub requires: Vec<Require>,
+    pub preconditions: Vec<Precondition>,
     /// The writes. Guards are checked in this order, each seeing the writes before it; guards that are documented as
     /// checked after the whole batch is written come last.
     pub writes: Vec<Write>,
 }
 
 impl Batch {
-    /// An empty batch, with a fresh id and the time of `moment`.
+    /// An empty batch, with a fresh id and the time of `context`.
     #[must_use]
-    pub fn new(moment: &mut Moment) -> Self {
-        Self { operation: moment.id(), at: moment.now(), requires: Vec::new(), writes: Vec::new() }
+    pub fn new(context: &mut DecisionContext) -> Self {
+        Self { operation: context.id(), at: context.now(), preconditions: Vec::new(), writes: Vec::new() }
     }
 
     /// Adds a write.
@@ -165,24 +165,30 @@ impl Batch {
     }
 
     /// Adds a precondition.
-    pub fn require(&mut self, require: Require) {
-        self.requires.push(require);
+    pub fn require(&mut self, require: Precondition) {
+        self.preconditions.push(require);
     }
 
     /// Requires that a row has not changed since it was read.
     pub fn require_unchanged<T: Versioned>(&mut self, row: &T) {
-        self.requires.push(Require::Version(T::ENTITY, row.key(), row.version()));
+        self.preconditions.push(Precondition::Version(T::ENTITY, row.key(), row.version()));
     }
 
-    /// Adds a domain event whose subject is `thing`.
-    pub fn event(&mut self, moment: &mut Moment, kind: EventKind, thing: impl Into<Uuid>, data: serde_json::Value) {
-        let event = Event { id: moment.id(), kind, thing: thing.into(), data, at: moment.now() };
+    /// Adds a domain event whose subject is `subject`.
+    pub fn event(
+        &mut self,
+        context: &mut DecisionContext,
+        kind: EventKind,
+        subject: impl Into<Uuid>,
+        data: serde_json::Value,
+    ) {
+        let event = Event { id: context.id(), kind, subject: subject.into(), data, at: context.now() };
         self.writes.push(Write::Outbox(OutboxWrite::Event(event)));
     }
 
-    /// Adds the preconditions and writes of another decision of the same moment.
+    /// Adds the preconditions and writes of another decision with the same context.
     pub(crate) fn append(&mut self, other: Self) {
-        self.requires.extend(other.requires);
+        self.preconditions.extend(other.preconditions);
         self.writes.extend(other.writes);
     }
 
@@ -204,8 +210,8 @@ pub struct Decision<T> {
 
 impl<T> Decision<T> {
     /// A decision that changes nothing.
-    pub fn unchanged(moment: &mut Moment, reply: T) -> Self {
-        Self { batch: Batch::new(moment), reply }
+    pub fn unchanged(context: &mut DecisionContext, reply: T) -> Self {
+        Self { batch: Batch::new(context), reply }
     }
 
     /// Keeps the batch and maps the reply.
@@ -231,7 +237,7 @@ writes! {
     OrdersWrite => Orders,
     InventoryWrite => Inventory,
     OutboxWrite => Outbox,
-    Answer => Answer,
+    IdempotencyRecord => IdempotencyRecord,
 }
 
 /// The guard that failed. Nothing in the batch was written.

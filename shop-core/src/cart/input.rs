@@ -52,13 +52,13 @@ pub struct ShippingOptions {
 
 /// The item that a request names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum RequestedItem {
     Variant(VariantId),
     Sku(String),
     Product(ProductId),
 }
 
-impl Wanted {
+impl RequestedItem {
     /// The input field that named the item.
     pub(super) fn field(&self) -> &'static str {
         match self {
@@ -71,11 +71,11 @@ impl Wanted {
 
 impl AddItem {
     /// Returns the named item and its quantity, and records every problem.
-    pub(super) fn check(self, checks: &mut Checks) -> Option<(Wanted, i64)> {
+    pub(super) fn check(self, checks: &mut Checks) -> Option<(RequestedItem, i64)> {
         let given = [
-            ("variant_id", self.variant_id.is_said()),
-            ("sku", self.sku.is_said()),
-            ("product_id", self.product_id.is_said()),
+            ("variant_id", self.variant_id.is_present()),
+            ("sku", self.sku.is_present()),
+            ("product_id", self.product_id.is_present()),
         ];
         let named: Vec<_> = given.into_iter().filter_map(|(name, said)| said.then_some(name)).collect();
         if named.len() > 1 {
@@ -85,9 +85,9 @@ impl AddItem {
         } else if named.is_empty() {
             checks.refuse::<()>("variant_id", "Give one of variant_id, sku and product_id.");
         }
-        let variant = checks.optional("variant_id", self.variant_id, Ok).map(Wanted::Variant);
-        let sku = checks.optional("sku", self.sku, validate::sku).map(Wanted::Sku);
-        let product = checks.optional("product_id", self.product_id, Ok).map(Wanted::Product);
+        let variant = checks.optional("variant_id", self.variant_id, Ok).map(RequestedItem::Variant);
+        let sku = checks.optional("sku", self.sku, validate::sku).map(RequestedItem::Sku);
+        let product = checks.optional("product_id", self.product_id, Ok).map(RequestedItem::Product);
         let quantity = match self.quantity {
             Field::Missing => Some(1),
             quantity => checks.required("quantity", quantity, validate::quantity),
@@ -146,9 +146,9 @@ mod tests {
         let id = Uuid::from_u128(1);
         let variant = || AddItem { variant_id: VariantId(id).into(), ..AddItem::default() };
         let mut checks = Checks::new();
-        assert_eq!(variant().check(&mut checks), Some((Wanted::Variant(VariantId(id)), 1)));
+        assert_eq!(variant().check(&mut checks), Some((RequestedItem::Variant(VariantId(id)), 1)));
         let by_sku = AddItem { sku: " A-1 ".into(), quantity: 10_000.into(), ..AddItem::default() };
-        assert_eq!(by_sku.check(&mut checks), Some((Wanted::Sku("A-1".into()), 10_000)));
+        assert_eq!(by_sku.check(&mut checks), Some((RequestedItem::Sku("A-1".into()), 10_000)));
         assert!(checks.is_clean());
 
         assert_eq!(refused(AddItem::default()), ["variant_id"]);

@@ -1,12 +1,12 @@
 //! The calls about carts: each loads, decides and commits.
 
-use super::goods::Goods;
-use super::input::{AddCoupon, AddItem, SetQuantity, ShippingOptions, Wanted};
+use super::contents::CartContents;
+use super::input::{AddCoupon, AddItem, RequestedItem, SetQuantity, ShippingOptions};
 use super::operations;
 use super::view::{CartView, priced};
 use crate::actor::Actor;
 use crate::batch::{Batch, Decision, expect_version};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
@@ -43,10 +43,10 @@ impl Carts<'_> {
             return self.get(actor).await;
         }
         self.shop
-            .execute(actor, |mut moment| async move {
-                let mut batch = Batch::new(&mut moment);
-                let cart = operations::write(self.open(None, &mut moment), &moment, &mut batch);
-                Ok(Decision { batch, reply: self.first_view(&cart, &World::default(), &moment) })
+            .execute(actor, |mut context| async move {
+                let mut batch = Batch::new(&mut context);
+                let cart = operations::write(self.open(None, &mut context), &context, &mut batch);
+                Ok(Decision { batch, reply: self.first_view(&cart, &CartContext::default(), &context) })
             })
             .await
     }
@@ -58,7 +58,7 @@ impl Carts<'_> {
     pub async fn get(&self, actor: &Actor) -> Result<CartView> {
         if let Some(cart) = self.stored(actor).await? {
             let world = self.world(&cart, None).await?;
-            return Ok(world.view(&cart, &self.shop.moment()));
+            return Ok(world.view(&cart, &self.shop.context()));
         }
         self.change(actor, None, None, |cart, _, _| Ok(cart)).await
     }
@@ -75,18 +75,18 @@ impl Carts<'_> {
         };
         let wanted = &wanted;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let variant = self.resolve(wanted).await?;
                 let stored = self.stored(actor).await?;
                 let customer = actor.signed_in().map(|person| person.user_id);
                 let is_new_guest = stored.is_none() && customer.is_none();
-                let cart = stored.unwrap_or_else(|| self.open(customer, &mut moment));
+                let cart = stored.unwrap_or_else(|| self.open(customer, &mut context));
                 let world = self.world(&cart, Some(variant)).await?;
-                let cart = operations::add(cart, &world.goods, variant, wanted.field(), quantity, &mut moment)?;
-                let mut batch = Batch::new(&mut moment);
-                let cart = operations::write(cart, &moment, &mut batch);
+                let cart = operations::add(cart, &world.goods, variant, wanted.field(), quantity, &mut context)?;
+                let mut batch = Batch::new(&mut context);
+                let cart = operations::write(cart, &context, &mut batch);
                 let reply =
-                    if is_new_guest { self.first_view(&cart, &world, &moment) } else { world.view(&cart, &moment) };
+                    if is_new_guest { self.first_view(&cart, &world, &context) } else { world.view(&cart, &context) };
                 Ok(Decision { batch, reply })
             })
             .await
@@ -146,10 +146,10 @@ impl Carts<'_> {
             return Err(checks.into_error());
         };
         let code = &code;
-        self.change(actor, expected, Some(code), |cart, world, moment| {
+        self.change(actor, expected, Some(code), |cart, world, context| {
             let cart = operations::add_coupon(cart, code)?;
             let key = code_key(code);
-            let coupons = priced(&cart, &world.goods, &world.rules, moment.now()).coupons;
+            let coupons = priced(&cart, &world.goods, &world.rules, context.now()).coupons;
             match coupons.into_iter().find(|coupon| code_key(&coupon.code) == key) {
                 Some(Coupon { code, outcome }) => operations::admit_coupon(cart, code, outcome, actor.is_staff()),
                 None => Ok(cart),
@@ -179,10 +179,10 @@ impl Carts<'_> {
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token.
     pub async fn shipping_options(&self, actor: &Actor, input: ShippingOptions) -> Result<Vec<Quote>> {
-        let mut moment = self.shop.moment();
+        let mut context = self.shop.context();
         let cart = match (self.stored(actor).await?, actor.signed_in()) {
             (Some(cart), _) => cart,
-            (None, Some(person)) => self.open(Some(person.user_id), &mut moment),
+            (None, Some(person)) => self.open(Some(person.user_id), &mut context),
             (None, None) => return Err(Error::NotFound),
         };
         let mut checks = Checks::new();
@@ -190,8 +190,8 @@ impl Carts<'_> {
             return Err(checks.into_error());
         };
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let goods = Goods::load(self.shop.store(), &variants).await?;
-        let (zones, methods) = self.shop.store().tariff().await?;
+        let goods = CartContents::load(self.shop.store(), &variants).await?;
+        let (zones, methods) = self.shop.store().shipping_rates().await?;
         let (weight, subtotal) = operations::load(&cart, &goods);
         Ok(quote(&zones, &methods, &country, weight, subtotal, cart.currency))
     }
@@ -201,20 +201,20 @@ impl Carts<'_> {
     /// it has no effect.
     pub(crate) async fn merge_guest_cart(&self, user: UserId, guest: CartId) -> Result<()> {
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
+            .execute(&Actor::system(), |mut context| async move {
                 let Some(guest) = self.shop.store().cart(guest).await?.filter(is_open_guests) else {
-                    return Ok(Decision::unchanged(&mut moment, ()));
+                    return Ok(Decision::unchanged(&mut context, ()));
                 };
                 let own = self.shop.store().open_cart_of(user).await?;
-                let own = own.unwrap_or_else(|| self.open(Some(user), &mut moment));
+                let own = own.unwrap_or_else(|| self.open(Some(user), &mut context));
                 let variants: Vec<_> = guest.items.iter().map(|item| item.variant_id).collect();
-                let goods = Goods::load(self.shop.store(), &variants).await?;
+                let goods = CartContents::load(self.shop.store(), &variants).await?;
                 let before = own.clone();
-                let (own, guest) = operations::merge(own, guest, &goods, &mut moment);
-                let mut batch = Batch::new(&mut moment);
-                operations::write(guest, &moment, &mut batch);
+                let (own, guest) = operations::merge(own, guest, &goods, &mut context);
+                let mut batch = Batch::new(&mut context);
+                operations::write(guest, &context, &mut batch);
                 if own != before {
-                    operations::write(own, &moment, &mut batch);
+                    operations::write(own, &context, &mut batch);
                 }
                 Ok(Decision { batch, reply: () })
             })
@@ -230,11 +230,11 @@ impl Carts<'_> {
     pub(crate) async fn remove_left(&self, limit: u32) -> Result<u32> {
         let Some(ttl) = self.shop.settings().guest_cart_ttl else { return Ok(0) };
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
+            .execute(&Actor::system(), |mut context| async move {
                 // A TTL beyond the range of timestamps keeps every cart.
-                let before = moment.now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
+                let before = context.now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
                 let carts = self.shop.store().guest_carts_unchanged_since(before, limit).await?;
-                Ok(operations::remove_guest_carts(&carts, before, &mut moment))
+                Ok(operations::remove_guest_carts(&carts, before, &mut context))
             })
             .await
     }
@@ -255,40 +255,40 @@ impl Carts<'_> {
         actor: &Actor,
         expected: Option<i64>,
         coupon: Option<&str>,
-        decide: impl Fn(Cart, &World, &mut Moment) -> Result<Cart> + Sync,
+        decide: impl Fn(Cart, &CartContext, &mut DecisionContext) -> Result<Cart> + Sync,
     ) -> Result<CartView> {
         let decide = &decide;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = match (self.stored(actor).await?, actor.signed_in()) {
                     (Some(cart), _) => cart,
-                    (None, Some(person)) => self.open(Some(person.user_id), &mut moment),
+                    (None, Some(person)) => self.open(Some(person.user_id), &mut context),
                     (None, None) => return Err(Error::NotFound),
                 };
                 expect_version(&before, expected)?;
                 let variants = before.items.iter().map(|item| item.variant_id).collect();
                 let codes = before.coupons.iter().map(String::as_str).chain(coupon).collect();
-                let world = World::load(self.shop, before.customer_id, variants, codes).await?;
-                let after = decide(before.clone(), &world, &mut moment)?;
+                let world = CartContext::load(self.shop, before.customer_id, variants, codes).await?;
+                let after = decide(before.clone(), &world, &mut context)?;
                 if after == before && before.version > 0 {
-                    let reply = world.view(&after, &moment);
-                    return Ok(Decision::unchanged(&mut moment, reply));
+                    let reply = world.view(&after, &context);
+                    return Ok(Decision::unchanged(&mut context, reply));
                 }
-                let mut batch = Batch::new(&mut moment);
-                let after = operations::write(after, &moment, &mut batch);
-                let reply = world.view(&after, &moment);
+                let mut batch = Batch::new(&mut context);
+                let after = operations::write(after, &context, &mut batch);
+                let reply = world.view(&after, &context);
                 Ok(Decision { batch, reply })
             })
             .await
     }
 
     /// Finds the variant that the request names.
-    async fn resolve(&self, wanted: &Wanted) -> Result<VariantId> {
+    async fn resolve(&self, wanted: &RequestedItem) -> Result<VariantId> {
         let store = self.shop.store();
         let unknown = || Error::invalid(wanted.field(), "This is not on sale.");
         match wanted {
-            Wanted::Variant(id) => Ok(*id),
-            Wanted::Sku(sku) => {
+            RequestedItem::Variant(id) => Ok(*id),
+            RequestedItem::Sku(sku) => {
                 let product = store.product_by_sku(sku).await?.ok_or_else(unknown)?;
                 product
                     .variants
@@ -297,7 +297,7 @@ impl Carts<'_> {
                     .map(|variant| variant.id)
                     .ok_or_else(unknown)
             }
-            Wanted::Product(id) => {
+            RequestedItem::Product(id) => {
                 let product = store.product(*id).await?.ok_or_else(unknown)?;
                 let mut variants = product.live_variants();
                 match (variants.next(), variants.next()) {
@@ -311,31 +311,31 @@ impl Carts<'_> {
         }
     }
 
-    fn open(self, customer: Option<UserId>, moment: &mut Moment) -> Cart {
-        operations::open(customer, self.shop.settings().currency, moment)
+    fn open(self, customer: Option<UserId>, context: &mut DecisionContext) -> Cart {
+        operations::open(customer, self.shop.settings().currency, context)
     }
 
     /// The view of a guest's new cart, with its token.
-    fn first_view(self, cart: &Cart, world: &World, moment: &Moment) -> CartView {
-        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..world.view(cart, moment) }
+    fn first_view(self, cart: &Cart, world: &CartContext, context: &DecisionContext) -> CartView {
+        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..world.view(cart, context) }
     }
 
-    async fn world(&self, cart: &Cart, another: Option<VariantId>) -> Result<World> {
+    async fn world(&self, cart: &Cart, another: Option<VariantId>) -> Result<CartContext> {
         let mut variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
         variants.extend(another.filter(|id| !variants.contains(id)));
         let codes = cart.coupons.iter().map(String::as_str).collect();
-        World::load(self.shop, cart.customer_id, variants, codes).await
+        CartContext::load(self.shop, cart.customer_id, variants, codes).await
     }
 }
 
 /// The inputs for pricing a cart.
 #[derive(Debug, Default)]
-struct World {
-    goods: Goods,
+struct CartContext {
+    goods: CartContents,
     rules: PriceRules,
 }
 
-impl World {
+impl CartContext {
     /// Loads goods and rules concurrently: they do not depend on each other. An empty cart costs no read.
     async fn load(shop: &Shop, customer: Option<UserId>, variants: Vec<VariantId>, codes: Vec<&str>) -> Result<Self> {
         if variants.is_empty() && codes.is_empty() {
@@ -347,12 +347,12 @@ impl World {
             tax_countries: Vec::new(),
         };
         let rules = async { Ok::<_, Error>(shop.store().price_rules(&query).await?) };
-        let (goods, rules) = futures_util::future::try_join(Goods::load(shop.store(), &variants), rules).await?;
+        let (goods, rules) = futures_util::future::try_join(CartContents::load(shop.store(), &variants), rules).await?;
         Ok(Self { goods, rules })
     }
 
-    fn view(&self, cart: &Cart, moment: &Moment) -> CartView {
-        CartView::new(cart, &self.goods, &self.rules, moment.now())
+    fn view(&self, cart: &Cart, context: &DecisionContext) -> CartView {
+        CartView::new(cart, &self.goods, &self.rules, context.now())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::goods::Goods;
+use super::contents::CartContents;
 use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, ProductId, VariantId};
 use crate::model::cart::Cart;
 use crate::model::catalog::PriceRules;
 use crate::model::pricing::Adjustment;
 use crate::money::{Amount, Currency};
-use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price};
+use crate::pricing::{Basket, BasketLine, Coupon, CouponOutcome, Priced, Taxes, price};
 use crate::secret::Secret;
 
 /// A cart with its prices.
@@ -78,7 +78,7 @@ impl CartView {
     /// items refuses totals that are too large, so only a later absurd rise of a price can saturate one, and then the
     /// order is refused.
     #[must_use]
-    pub fn new(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Self {
+    pub fn new(cart: &Cart, goods: &CartContents, rules: &PriceRules, now: Timestamp) -> Self {
         // Products are never deleted, so every line is found.
         let items: Vec<_> = cart
             .items
@@ -101,7 +101,7 @@ impl CartView {
             .collect();
         let priced = priced(cart, goods, rules, now);
         let coupon = |coupon: Coupon| CouponView {
-            discount: if let Outcome::Applied(amount) = coupon.outcome { amount } else { Amount::ZERO },
+            discount: if let CouponOutcome::Applied(amount) = coupon.outcome { amount } else { Amount::ZERO },
             code: coupon.code,
         };
         Self {
@@ -121,8 +121,8 @@ impl CartView {
 }
 
 /// Prices a cart without shipping and taxes.
-pub(super) fn priced(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Priced {
-    let lines: Vec<Line<'_>> =
+pub(super) fn priced(cart: &Cart, goods: &CartContents, rules: &PriceRules, now: Timestamp) -> Priced {
+    let lines: Vec<BasketLine<'_>> =
         cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
     let basket = Basket {
         currency: cart.currency,

@@ -21,8 +21,8 @@ pub use view::ProductView;
 
 pub use crate::batch::CatalogWrite;
 pub use crate::model::catalog::{
-    Category, CategorySort, CategoryTree, CountedPromotion, Counter, Customer, FoundProduct, Image, MAX_CATEGORIES,
-    Offer, Offered, PricePeriod, PriceRules, Product, ProductFilter, ProductSort, ProductStatus, Promotion,
+    Category, CategorySort, CategoryTree, CountedOffer, CountedPromotion, Counter, Customer, FoundProduct, Image,
+    MAX_CATEGORIES, Offer, PricePeriod, PriceRules, Product, ProductFilter, ProductSort, ProductStatus, Promotion,
     PromotionFilter, PromotionKind, PromotionSort, REDUCTION_WINDOW, RulesQuery, STANDARD_TAX_CLASS, SearchDocument,
     TaxRate, UNPAID, UsesDelta, Variant, code_key, name_key,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::LOOKS;
+use super::ATTEMPTS;
 use super::pages::Pages;
 use crate::error::Result;
 use crate::id::PromotionId;
@@ -13,7 +13,7 @@ use crate::shop::Shop;
 impl Shop {
     /// What is wrong with the counts of customers, if it stays wrong.
     pub(super) async fn check_customers(&self) -> Result<Vec<String>> {
-        let mut buyers: HashMap<Customer, Count> = HashMap::new();
+        let mut buyers: HashMap<Customer, BuyerCounts> = HashMap::new();
         let mut pages = Pages::<OrderSort>::new();
         while let Some(request) = pages.next() {
             let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
@@ -25,7 +25,7 @@ impl Shop {
         let mut problems = Vec::new();
         for (buyer, count) in buyers {
             if !self.miscounted(&buyer, &count).await?.is_empty() {
-                problems.extend(self.look_at_buyer(&buyer).await?);
+                problems.extend(self.check_buyer(&buyer).await?);
             }
         }
         problems.sort_unstable();
@@ -33,10 +33,10 @@ impl Shop {
     }
 
     /// What is wrong with the counts of one, if it stays wrong.
-    async fn look_at_buyer(&self, buyer: &Customer) -> Result<Vec<String>> {
+    async fn check_buyer(&self, buyer: &Customer) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for _ in 0..LOOKS {
-            let mut count = Count::default();
+        for _ in 0..ATTEMPTS {
+            let mut count = BuyerCounts::default();
             let mut pages = Pages::<OrderSort>::new();
             while let Some(request) = pages.next() {
                 let filter = match buyer {
@@ -55,7 +55,7 @@ impl Shop {
         Ok(found)
     }
 
-    async fn miscounted(&self, buyer: &Customer, count: &Count) -> Result<Vec<String>> {
+    async fn miscounted(&self, buyer: &Customer, count: &BuyerCounts) -> Result<Vec<String>> {
         let query = RulesQuery {
             code_keys: count.codes.iter().map(|code| code_key(code)).collect(),
             customer: Some(buyer.clone()),
@@ -93,7 +93,7 @@ impl Shop {
 
 /// What the orders of one buyer say.
 #[derive(Debug, Default)]
-struct Count {
+struct BuyerCounts {
     /// The number of one of them.
     number: String,
     orders: i64,
@@ -102,7 +102,7 @@ struct Count {
     codes: Vec<String>,
 }
 
-impl Count {
+impl BuyerCounts {
     fn add(&mut self, order: &Order) {
         self.number.clone_from(&order.number);
         self.unpaid += i64::from(order.is_unpaid());

@@ -15,15 +15,15 @@
 //!    ([`Store::miscounted`](crate::store::Store::miscounted)).
 //!
 //! The check reads page by page while the shop keeps running, from one consistent snapshot
-//! ([`Store::at_one_moment`](crate::store::Store::at_one_moment)). Where a storage has no snapshots, the check reads
+//! ([`Store::read_snapshot`](crate::store::Store::read_snapshot)). Where a storage has no snapshots, the check reads
 //! suspicious rows again and reports only those that stay wrong.
 
 mod customers;
 mod orders;
 mod pages;
-mod people;
 mod prices;
 mod rules;
+mod staff_tasks;
 mod stock;
 mod taxes;
 #[cfg(test)]
@@ -35,7 +35,7 @@ use crate::shop::Shop;
 
 /// The number of reads of a suspicious row before it is reported: a change between two reads can make correct rows look
 /// inconsistent.
-const LOOKS: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 impl Shop {
     /// Verifies the invariants of the stored data. Returns one sentence per violation; none if everything is
@@ -45,8 +45,8 @@ impl Shop {
     /// [`Error::Unavailable`](crate::Error::Unavailable) or [`Error::Fault`](crate::Error::Fault) when the storage
     /// cannot be read.
     pub async fn check(&self) -> Result<Vec<String>> {
-        match self.store().at_one_moment().await? {
-            Some(moment) => self.over(moment).check_all().await,
+        match self.store().read_snapshot().await? {
+            Some(snapshot) => self.over(snapshot).check_all().await,
             None => self.check_all().await,
         }
     }

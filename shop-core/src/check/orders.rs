@@ -1,11 +1,11 @@
-//! Orders with their payments, parcels and returns, each judged by `rules.rs`.
+//! Orders with their payments, shipments and returns, each judged by `rules.rs`.
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::future::join3;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::LOOKS;
+use super::ATTEMPTS;
 use super::pages::Pages;
 use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use crate::batch::Versioned as _;
@@ -18,12 +18,12 @@ use crate::model::outbox::DeliveryStatus;
 use crate::model::payments::Payment;
 use crate::shop::Shop;
 
-/// Orders that are looked into at once, with three reads each: a database far away answers several as soon as one, and a
+/// Orders that are checked at once, with three reads each: a database far away answers several as soon as one, and a
 /// small pool has room for them.
 const READS: usize = 4;
 
 /// What is read of each order by itself.
-struct Around {
+struct OrderRecords {
     cart: Option<Cart>,
     reservations: Vec<Reservation>,
     movements: Vec<Movement>,
@@ -55,7 +55,7 @@ impl Shop {
                 .buffered(READS)
                 .try_collect::<Vec<_>>()
                 .await?;
-            for (order, Around { cart, reservations, movements }) in page.items.iter().zip(more) {
+            for (order, OrderRecords { cart, reservations, movements }) in page.items.iter().zip(more) {
                 let payments: Vec<_> = payments.iter().filter(|one| one.order_id == order.id).cloned().collect();
                 let shipments: Vec<_> = shipments.iter().filter(|one| one.order_id == order.id).cloned().collect();
                 let returns: Vec<_> = returns.iter().filter(|one| one.order_id == order.id).cloned().collect();
@@ -86,7 +86,7 @@ impl Shop {
             }
         }
         for id in suspects {
-            problems.extend(self.look_at_order(id).await?);
+            problems.extend(self.check_order(id).await?);
         }
         for id in stuck {
             // Its answer may have been recorded between the two reads.
@@ -95,7 +95,7 @@ impl Shop {
                 && self.is_stuck(&payment).await?
                 && self.store().payment(id).await?.is_some_and(|after| after.version == payment.version)
             {
-                problems.push(format!("Payment {id} waits for a call of its gateway that nobody will make."));
+                problems.push(format!("Payment {id} waits for a gateway call that no worker will make."));
             }
         }
         Ok(())
@@ -103,16 +103,16 @@ impl Shop {
 
     /// Whether a payment waits for a call that was given up, or is gone.
     async fn is_stuck(&self, payment: &Payment) -> Result<bool> {
-        let Some(asking) = payment.remote.asking else { return Ok(false) };
-        let intent = self.store().delivery(asking.intent).await?;
+        let Some(pending_call) = payment.remote.pending_call else { return Ok(false) };
+        let intent = self.store().delivery(pending_call.intent).await?;
         Ok(intent.is_none_or(|intent| intent.status != DeliveryStatus::Pending))
     }
 
-    async fn around_order(&self, id: OrderId, cart: CartId) -> Result<Around> {
+    async fn around_order(&self, id: OrderId, cart: CartId) -> Result<OrderRecords> {
         let store = self.store();
         let reads = join3(store.cart(cart), store.reservations_of(id), self.movements_of(id));
         let (cart, reservations, movements) = reads.await;
-        Ok(Around { cart: cart?, reservations: reservations?, movements: movements? })
+        Ok(OrderRecords { cart: cart?, reservations: reservations?, movements: movements? })
     }
 
     /// What the ledger says of an order.
@@ -129,9 +129,9 @@ impl Shop {
     }
 
     /// What is wrong with one order, if it stays wrong.
-    async fn look_at_order(&self, id: OrderId) -> Result<Vec<String>> {
+    async fn check_order(&self, id: OrderId) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for _ in 0..LOOKS {
+        for _ in 0..ATTEMPTS {
             let Some(order) = self.store().order(id).await? else { return Ok(Vec::new()) };
             let payments = self.store().payments_of_orders(&[id]).await?;
             let shipments = self.store().shipments_of_orders(&[id]).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::LOOKS;
+use super::ATTEMPTS;
 use super::pages::Pages;
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -19,7 +19,7 @@ impl Shop {
             let page = self.store().list_products(&ProductFilter::default(), &request).await?;
             pages.turn(page.next);
             let mut found = self.price_problems(&page.items).await?;
-            for _ in 1..LOOKS {
+            for _ in 1..ATTEMPTS {
                 if found.is_empty() {
                     break;
                 }

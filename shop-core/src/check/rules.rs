@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::people;
+use super::staff_tasks;
 use super::taxes::tax_problems;
 use crate::id::VariantId;
 use crate::lifecycle::{fulfillment_status, payment_status, returned, shipped, worth};
@@ -45,7 +45,7 @@ pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[S
     rules.statuses(payments, shipments);
     rules.quantities(shipments);
     let mut problems = rules.problems;
-    problems.extend(people::in_payments(order, payments));
+    problems.extend(staff_tasks::in_payments(order, payments));
     problems
 }
 
@@ -87,7 +87,7 @@ impl Rules<'_> {
             let ordered = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized];
             self.rule(ordered.is_sorted(), "a payment breaks 0 ≤ refunded ≤ captured ≤ authorized");
             let sent = payment.refunds.iter().all(|refund| refund.state != RefundState::Pending);
-            self.rule(sent || payment.remote.look_at.is_some(), "a refund is on its way and nobody looks after it");
+            self.rule(sent || payment.remote.poll_at.is_some(), "a refund is pending and no worker will complete it");
             self.rule(payment.currency == order.currency, "a payment has another currency");
         }
         let live = payments.iter().filter(|payment| payment.state.is_live()).count();
@@ -101,7 +101,7 @@ impl Rules<'_> {
             "what was refunded is not the sum of the payments",
         );
         let kept = order.amount_paid.0.saturating_sub(order.amount_refunded.0);
-        self.rule(kept <= order.total.0, "more was paid than it costs, and not given back");
+        self.rule(kept <= order.total.0, "more was paid than the order costs, and not refunded");
     }
 
     /// The derived statuses are those of the payments and shipments.
@@ -111,7 +111,7 @@ impl Rules<'_> {
         self.rule(order.payment_status == payment_status, "the payment status is not that of its payments");
         self.rule(
             order.fulfillment_status == fulfillment_status(order, shipments),
-            "the fulfillment status is not that of its parcels",
+            "the fulfillment status does not match the shipments",
         );
     }
 
@@ -162,7 +162,7 @@ pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reserv
     problems
 }
 
-/// What left with parcels and came back with returns is what the ledger says, but for lines that are not counted: those
+/// What was shipped and returned is what the ledger says, but for lines that are not counted: those
 /// have no reservations.
 pub(super) fn ledger_problems(
     order: &Order,
@@ -191,7 +191,7 @@ pub(super) fn ledger_problems(
             problems.push(format!("Order {}: another quantity left than the ledger says.", order.number));
         }
         if moved(MovementReason::Returned) != back {
-            problems.push(format!("Order {}: another quantity came back than the ledger says.", order.number));
+            problems.push(format!("Order {}: the returned quantity differs from the stock ledger.", order.number));
         }
     }
     problems
@@ -210,20 +210,20 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
         let canceled = order.canceled_items.iter().filter(|one| one.order_item_id == line.id && !one.returned);
         let amount = Amount::sum(in_returns.chain(canceled.map(|one| one.amount))).ok();
         let most = worth(order, line, line.quantity).ok();
-        rule(amount.is_some() && amount <= most, "more is to be given back for a line than it cost");
+        rule(amount.is_some() && amount <= most, "the refunds of a line exceed its price");
         rule(
             order.returned_unpaid(line.id) <= returned(returns, line.id, ReturnStatus::is_back),
-            "more of a line was returned unpaid than came back",
+            "more units of a line are marked as returned unpaid than were returned",
         );
     }
     for one in returns {
         let sum = Amount::sum(one.items.iter().map(|item| item.amount)).ok();
         let sum = sum.and_then(|sum| sum.plus(order.shipping_refund_of(one.id)).ok());
         rule(sum == Some(one.refund_amount), "the amount of a return is not the sum of its lines");
-        rule(one.amount_refunded <= one.refund_amount, "more was given back for a return than its goods cost");
+        rule(one.amount_refunded <= one.refund_amount, "the refunds of a return exceed the price of its goods");
         let known = |line| order.items.iter().any(|item| item.id == line);
         rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
-        rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
+        rule(!one.restocked || one.status.is_back(), "goods of a return were restocked that were not received");
     }
     for one in &order.withdrawals {
         let known = |id| order.items.iter().any(|item| item.id == id);
@@ -233,6 +233,6 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
         rule(one.return_id.is_none_or(is_there), "the return of a withdrawal is not there");
     }
     let mut problems = rules.problems;
-    problems.extend(people::in_returns(order, returns));
+    problems.extend(staff_tasks::in_returns(order, returns));
     problems
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::LOOKS;
+use super::ATTEMPTS;
 use super::pages::Pages;
 use crate::error::Result;
 use crate::id::{LocationId, VariantId};
@@ -10,11 +10,11 @@ use crate::model::inventory::{InventorySort, MovementFilter, ReservationFilter, 
 use crate::shop::Shop;
 
 /// Where a variant lies.
-type Place = (VariantId, LocationId);
+type StockKey = (VariantId, LocationId);
 
 impl Shop {
     pub(super) async fn check_stock(&self, problems: &mut Vec<String>) -> Result<()> {
-        let mut sums: HashMap<Place, Sums> = HashMap::new();
+        let mut sums: HashMap<StockKey, Sums> = HashMap::new();
         let mut pages = Pages::<InventorySort>::new();
         while let Some(request) = pages.next() {
             let page = self.store().list_movements(&MovementFilter::default(), &request).await?;
@@ -34,7 +34,7 @@ impl Shop {
                 sums.held = sums.held.saturating_add(reservation.remaining);
             }
         }
-        let mut suspects: Vec<Place> = Vec::new();
+        let mut suspects: Vec<StockKey> = Vec::new();
         let mut pages = Pages::<StockSort>::new();
         while let Some(request) = pages.next() {
             let page = self.store().list_stock(&StockFilter::default(), &request).await?;
@@ -49,15 +49,15 @@ impl Shop {
         // What is left moved where nothing lies any more: it must have left again.
         suspects.extend(sums.into_iter().filter(|(_, sums)| *sums != Sums::default()).map(|(place, _)| place));
         for place in suspects {
-            problems.extend(self.look_at_stock(place).await?);
+            problems.extend(self.check_level(place).await?);
         }
         Ok(())
     }
 
     /// What is wrong with one level, if it stays wrong.
-    async fn look_at_stock(&self, place: Place) -> Result<Vec<String>> {
+    async fn check_level(&self, place: StockKey) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for _ in 0..LOOKS {
+        for _ in 0..ATTEMPTS {
             let mut sums = Sums::default();
             let level = self.level(place).await?;
             let mut pages = Pages::<InventorySort>::new();
@@ -92,7 +92,7 @@ impl Shop {
         Ok(found)
     }
 
-    async fn level(&self, (variant, location): Place) -> Result<Option<StockLevel>> {
+    async fn level(&self, (variant, location): StockKey) -> Result<Option<StockLevel>> {
         let levels = self.store().stock_of(&[variant]).await?;
         Ok(levels.into_iter().find(|level| level.location_id == location))
     }
@@ -105,12 +105,12 @@ struct Sums {
     held: i64,
 }
 
-fn stock_problems((variant, location): Place, level: Option<&StockLevel>, sums: Sums) -> Vec<String> {
+fn stock_problems((variant, location): StockKey, level: Option<&StockLevel>, sums: Sums) -> Vec<String> {
     let (on_hand, reserved) = level.map_or((0, 0), |level| (level.on_hand, level.reserved));
     let name = level.map_or_else(|| variant.to_string(), |level| level.sku.clone());
     let mut problems = Vec::new();
     if on_hand != sums.moved {
-        problems.push(format!("{name} at {location}: {on_hand} lie there, the ledger says {}.", sums.moved));
+        problems.push(format!("{name} at {location}: {on_hand} on hand, {} by the ledger.", sums.moved));
     }
     if reserved != sums.held {
         problems.push(format!("{name} at {location}: {reserved} are reserved, live reservations hold {}.", sums.held));

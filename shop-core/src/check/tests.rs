@@ -14,14 +14,14 @@ use crate::model::pricing::{TaxedShipping, UsedPromotion, UsedTaxRate};
 use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::{Amount, Ratio};
 use crate::orders::fixtures::offer;
-use crate::orders::tests::{moment, order, payment, shipment};
+use crate::orders::tests::{context, order, payment, shipment};
 use crate::testing::{World, block_on, world};
 
 fn spoil(world: &World, write: impl Into<Write>) {
     let write = write.into();
     let write = &write;
-    block_on(world.shop.execute(&crate::Actor::system(), |mut moment| async move {
-        let mut batch = Batch::new(&mut moment);
+    block_on(world.shop.execute(&crate::Actor::system(), |mut context| async move {
+        let mut batch = Batch::new(&mut context);
         batch.write(write.clone());
         Ok(Decision { batch, reply: () })
     }))
@@ -37,7 +37,7 @@ fn count(order: &Order, delta: i64) -> CatalogWrite {
 fn back(order: &Order, quantity: i64) -> Return {
     let amount = Amount(1000 * quantity);
     Return {
-        id: moment().id(),
+        id: context().id(),
         order_id: order.id,
         currency: order.currency,
         items: vec![ReturnItem { order_item_id: order.items[0].id, quantity, reason: String::new(), amount }],
@@ -145,7 +145,7 @@ fn each_rule_of_an_order_is_judged() {
     breaks("a payment has another currency", &sound, &[abroad], &[]);
     let mut forgotten = payment(&sound, PaymentState::Captured, 2500, 2500, 100);
     forgotten.refunds.push(Refund {
-        id: moment().id(),
+        id: context().id(),
         amount: Amount(100),
         state: RefundState::Pending,
         reason: String::new(),
@@ -153,13 +153,13 @@ fn each_rule_of_an_order_is_judged() {
         created_at: sound.placed_at,
         taxes: Vec::new(),
     });
-    breaks("a refund is on its way and nobody looks after it", &sound, &[forgotten], &[]);
+    breaks("a refund is pending and no worker will complete it", &sound, &[forgotten], &[]);
     let excess = payment(&sound, PaymentState::Captured, 2501, 2501, 0);
     let rich = Order { amount_paid: Amount(2501), ..sound.clone() };
-    breaks("more was paid than it costs, and not given back", &rich, &[excess], &[]);
+    breaks("more was paid than the order costs, and not refunded", &rich, &[excess], &[]);
 
     let shipped = shipment(&sound, ShipmentStatus::Shipped, &[1]);
-    breaks("the fulfillment status is not that of its parcels", &sound, &[], &[shipped]);
+    breaks("the fulfillment status does not match the shipments", &sound, &[], &[shipped]);
     let packed = shipment(&sound, ShipmentStatus::Pending, &[3]);
     breaks("more of a line was packed than was bought", &sound, &[], &[packed]);
 
@@ -268,7 +268,7 @@ fn counts_that_are_not_those_of_the_orders_are_found() {
 fn each_rule_of_reservations_is_judged() {
     let order = order(&[(1000, 3), (1000, 1)], 500);
     let held = |quantity, remaining, status| Reservation {
-        id: moment().id(),
+        id: context().id(),
         order_id: order.id,
         order_item_id: order.items[0].id,
         variant_id: order.items[0].variant_id,
@@ -315,7 +315,7 @@ fn what_left_and_came_back_is_compared_with_the_ledger() {
     let order = order(&[(1000, 3), (1000, 1)], 500);
     let line = order.items[0].clone();
     let reservation = Reservation {
-        id: moment().id(),
+        id: context().id(),
         order_id: order.id,
         order_item_id: line.id,
         variant_id: line.variant_id,
@@ -328,7 +328,7 @@ fn what_left_and_came_back_is_compared_with_the_ledger() {
         version: 2,
     };
     let moved = |delta, reason| Movement {
-        id: moment().id(),
+        id: context().id(),
         variant_id: line.variant_id,
         sku: line.sku.clone(),
         location_id: reservation.location_id,
@@ -353,7 +353,7 @@ fn what_left_and_came_back_is_compared_with_the_ledger() {
     let written_off = Return { restocked: false, ..back.clone() };
     assert_eq!(judged(held, &written_off, &[&left]), none);
     let of_parcels = format!("Order {}: another quantity left than the ledger says.", order.number);
-    let of_returns = format!("Order {}: another quantity came back than the ledger says.", order.number);
+    let of_returns = format!("Order {}: the returned quantity differs from the stock ledger.", order.number);
     assert_eq!(judged(held, &back, &[&came]), [of_parcels]);
     assert_eq!(judged(held, &back, &[&left]), std::slice::from_ref(&of_returns));
     assert_eq!(judged(held, &written_off, &[&left, &came]), [of_returns]);
@@ -373,22 +373,23 @@ fn each_rule_of_a_return_is_judged() {
     };
     breaks("more of a line is returned than was shipped", &[], sound.clone());
     let dear = Return { items: vec![ReturnItem { amount: Amount(2001), ..item.clone() }], ..sound.clone() };
-    breaks("more is to be given back for a line than it cost", &shipped, dear);
+    breaks("the refunds of a line exceed its price", &shipped, dear);
     let wrong = Return { refund_amount: Amount(1001), ..sound.clone() };
     breaks("the amount of a return is not the sum of its lines", &shipped, wrong);
     let wrong = Return { amount_refunded: Amount(1001), ..sound.clone() };
-    breaks("more was given back for a return than its goods cost", &shipped, wrong);
+    breaks("the refunds of a return exceed the price of its goods", &shipped, wrong);
     let strange =
         Return { items: vec![ReturnItem { order_item_id: uuid::Uuid::nil().into(), ..item }], ..sound.clone() };
     breaks("a return has a line that the order has not", &shipped, strange);
     let canceled = without(&order, 1, 1001, false);
     let told = |order: &Order| return_problems(order, &shipped, std::slice::from_ref(&sound));
-    let dear = format!("Order {}: more is to be given back for a line than it cost.", order.number);
+    let dear = format!("Order {}: the refunds of a line exceed its price.", order.number);
     assert_eq!(told(&canceled), [dear]);
     assert_eq!(told(&without(&order, 1, 1000, false)), Vec::<String>::new());
     assert_eq!(told(&without(&order, 1, 1000, true)), Vec::<String>::new());
-    let back = format!("Order {}: more of a line was returned unpaid than came back.", order.number);
+    let back =
+        format!("Order {}: more units of a line are marked as returned unpaid than were returned.", order.number);
     assert_eq!(told(&without(&order, 2, 1000, true)), [back]);
     let wrong = Return { status: ReturnStatus::Approved, ..sound };
-    breaks("goods of a return lie in stock that did not come back", &shipped, wrong);
+    breaks("goods of a return were restocked that were not received", &shipped, wrong);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::LOOKS;
+use super::ATTEMPTS;
 use super::pages::Pages;
 use crate::error::Result;
 use crate::id::PromotionId;
@@ -15,7 +15,7 @@ impl Shop {
     pub(super) async fn check_uses(&self) -> Result<Vec<String>> {
         let mut suspects: Option<HashSet<PromotionId>> = None;
         let mut found = Vec::new();
-        for _ in 0..LOOKS {
+        for _ in 0..ATTEMPTS {
             let before = self.uses_of_promotions().await?;
             let mut carried: HashMap<PromotionId, i64> = HashMap::new();
             let mut pages = Pages::<OrderSort>::new();

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::batch::{AccountsWrite, Conflict, Require, Unique, Write};
+use crate::batch::{AccountsWrite, Conflict, Precondition, Unique, Write};
 use crate::id::UserId;
 use crate::model::accounts::{
     DailyCount, DailyLimit, EarlierRegistration, Registrations, Rotation, Session, User, UserFilter,
@@ -213,10 +213,10 @@ pub(super) async fn an_active_person_can_be_required(mut lab: Lab) -> CaseResult
     refused(active(&mut lab, &stranger).await, Conflict::Inactive(stranger.id))?;
     // Checked before the writes: users may deactivate themselves.
     let inactive = next(&user, |user| user.is_active = false);
-    accepted(lab.commit_if([Require::ActiveUser(user.id)], [update(&inactive)]).await)?;
+    accepted(lab.commit_if([Precondition::ActiveUser(user.id)], [update(&inactive)]).await)?;
     refused(active(&mut lab, &user).await, refusal)?;
     let active_again = next(&inactive, |user| user.is_active = true);
-    refused(lab.commit_if([Require::ActiveUser(user.id)], [update(&active_again)]).await, refusal)?;
+    refused(lab.commit_if([Precondition::ActiveUser(user.id)], [update(&active_again)]).await, refusal)?;
     same(&lab.store.user(user.id).await?, &Some(inactive))?;
     accepted(lab.commit([update(&active_again)]).await)?;
     accepted(active(&mut lab, &user).await)
@@ -224,14 +224,14 @@ pub(super) async fn an_active_person_can_be_required(mut lab: Lab) -> CaseResult
 
 /// Requires that the user is active, together with a write that cannot fail.
 async fn active(lab: &mut Lab, user: &User) -> Result<(), CommitError> {
-    let harmless: Write = lab.answer().into();
-    lab.commit_if([Require::ActiveUser(user.id)], [harmless]).await
+    let harmless: Write = lab.idempotency_record().into();
+    lab.commit_if([Precondition::ActiveUser(user.id)], [harmless]).await
 }
 
 /// Requires that the session is alive, together with a write that cannot fail.
 async fn live(lab: &mut Lab, session: &Session, user: &User) -> Result<(), CommitError> {
-    let harmless: Write = lab.answer().into();
-    lab.commit_if([Require::LiveSession(session.id, user.id)], [harmless]).await
+    let harmless: Write = lab.idempotency_record().into();
+    lab.commit_if([Precondition::LiveSession(session.id, user.id)], [harmless]).await
 }
 
 fn registrations(lab: &mut Lab) -> Registrations {

@@ -1,8 +1,8 @@
 //! Requirements for every batch: all or nothing, only once, in order, refused by name.
 
 use crate::batch::{
-    AccountsWrite, Batch, CatalogWrite, Conflict, Entity, InventoryWrite, OrdersWrite, OutboxWrite, Require, Unique,
-    Write,
+    AccountsWrite, Batch, CatalogWrite, Conflict, Entity, InventoryWrite, OrdersWrite, OutboxWrite, Precondition,
+    Unique, Write,
 };
 use crate::model::accounts::User;
 use crate::model::cart::Cart;
@@ -15,7 +15,7 @@ use crate::secret::KeyFingerprint;
 
 use super::fixtures::{World, tracked_level};
 use super::generic::everything;
-use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
 use super::rows::{delete, insert, next, update};
 
 pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
@@ -32,9 +32,9 @@ pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
 pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
     let (before, after) = (lab.product("Before"), lab.product("After"));
     accepted(lab.commit([insert(&before)]).await)?;
-    let Some(moment) = lab.store.at_one_moment().await? else { return Ok(()) };
+    let Some(snapshot) = lab.store.read_snapshot().await? else { return Ok(()) };
     accepted(lab.commit([insert(&after)]).await)?;
-    for (store, is_there) in [(&moment, false), (&lab.store, true)] {
+    for (store, is_there) in [(&snapshot, false), (&lab.store, true)] {
         // Each kind of read: by key, several that agree, a list, and everything.
         same(&store.product(before.id).await?.is_some(), &true)?;
         same(&store.product(after.id).await?.is_some(), &is_there)?;
@@ -46,7 +46,7 @@ pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
     }
     let location = lab.location();
     let late = lab.batch([insert(&location)]);
-    check(moment.commit(std::sync::Arc::new(late)).await.is_err(), "a commit to a moment that has passed")?;
+    check(snapshot.commit(std::sync::Arc::new(late)).await.is_err(), "a commit to a moment that has passed")?;
     same(&lab.store.locations().await?, &vec![])
 }
 
@@ -71,10 +71,10 @@ pub(super) async fn the_fingerprint_of_the_key_is_kept(lab: Lab) -> CaseResult {
 /// One write of every kind, each of which passes, and the checks of their effects.
 struct Everything {
     writes: Vec<Write>,
-    seen: Vec<Seen>,
+    seen: Vec<VisibilityCheck>,
 }
 
-type Seen = Box<dyn for<'a> Fn(&'a Lab) -> futures_util::future::LocalBoxFuture<'a, CaseResult<bool>>>;
+type VisibilityCheck = Box<dyn for<'a> Fn(&'a Lab) -> futures_util::future::LocalBoxFuture<'a, CaseResult<bool>>>;
 
 fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everything {
     let (user, product) = (lab.user(), lab.product("Pot"));
@@ -90,7 +90,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
     let second = world.product.variants.last().cloned().unwrap_or_else(|| world.variant());
     let added = tracked_level(&world.product, &second, &world.location, 1);
     let (movement, reservation) = (lab.movement(&level, 1), lab.reservation(&world.order, &level));
-    let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.answer());
+    let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.idempotency_record());
     let (webhook, details) = (lab.webhook(), lab.details());
     let (variant_id, location_id) = (level.variant_id, level.location_id);
     let writes = vec![
@@ -127,7 +127,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         ($($(let $name:ident = $value:expr;)* |$store:ident| $seen:expr,)+) => {
             vec![$({
                 $(let $name = $value;)*
-                let seen: Seen = Box::new(move |lab| {
+                let seen: VisibilityCheck = Box::new(move |lab| {
                     let $store = &lab.store;
                     $(let $name = $name.clone();)*
                     Box::pin(async move { Ok($seen) })
@@ -170,7 +170,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         let id = delivery.id; |store| store.delivery(id).await?.is_some(),
         let id = webhook.id; |store| store.webhook(id).await?.is_some(),
         |store| store.shop_details().await?.is_some(),
-        let key = answer.key; |store| store.answer(&key).await?.is_some(),
+        let key = answer.key; |store| store.idempotency_record(&key).await?.is_some(),
     };
     Everything { writes, seen }
 }
@@ -215,8 +215,8 @@ pub(super) async fn a_batch_happens_once(mut lab: Lab) -> CaseResult {
     accepted(lab.submit(batch.clone()).await)?;
     // Checked before anything else.
     refused(lab.submit(batch.clone()).await, Conflict::Exists(Unique::Operation))?;
-    let require = vec![Require::Version(Entity::User, user.id.0, 9)];
-    let stale = Batch { requires: require, ..batch.clone() };
+    let require = vec![Precondition::Version(Entity::User, user.id.0, 9)];
+    let stale = Batch { preconditions: require, ..batch.clone() };
     refused(lab.submit(stale).await, Conflict::Exists(Unique::Operation))?;
     let other = Batch { writes: vec![insert(&lab.user())], ..batch };
     refused(lab.submit(other).await, Conflict::Exists(Unique::Operation))?;
@@ -239,8 +239,8 @@ pub(super) async fn the_first_failed_guard_is_named(mut lab: Lab) -> CaseResult 
     accepted(lab.commit([insert(&user)]).await)?;
     let taken = Conflict::Exists(Unique::Id(Entity::User));
     let stale = |user: &crate::model::accounts::User| Conflict::Stale(Entity::User, user.id.0);
-    let version = |user: &crate::model::accounts::User| Require::Version(Entity::User, user.id.0, user.version);
-    let live = Require::LiveSession(session.id, user.id);
+    let version = |user: &crate::model::accounts::User| Precondition::Version(Entity::User, user.id.0, user.version);
+    let live = Precondition::LiveSession(session.id, user.id);
 
     let both = [insert(&user), update(&next(&absent, |_| ()))];
     refused(lab.commit(both.clone()).await, taken)?;
@@ -299,7 +299,7 @@ pub(super) async fn a_requirement_holds_before_the_writes(mut lab: Lab) -> CaseR
     let user = lab.user();
     accepted(lab.commit([insert(&user)]).await)?;
     let second = next(&user, |user| user.first_name = "Ada".into());
-    let require = |version| [Require::Version(Entity::User, user.id.0, version)];
+    let require = |version| [Precondition::Version(Entity::User, user.id.0, version)];
     refused(lab.commit_if(require(2), [update(&second)]).await, Conflict::Stale(Entity::User, user.id.0))?;
     accepted(lab.commit_if(require(1), [update(&second)]).await)
 }
@@ -316,7 +316,7 @@ pub(super) async fn a_write_sees_those_before_it(mut lab: Lab) -> CaseResult {
     let zone = lab.zone();
     let method = lab.method(&zone);
     accepted(lab.commit([insert(&zone), insert(&method), delete(&method), delete(&zone)]).await)?;
-    same(&lab.store.tariff().await?, &(vec![], vec![]))?;
+    same(&lab.store.shipping_rates().await?, &(vec![], vec![]))?;
 
     let location = lab.location();
     let level = tracked_level(&world.product, &world.variant(), &location, 0);
@@ -336,6 +336,6 @@ pub(super) async fn a_large_batch_passes(mut lab: Lab) -> CaseResult {
     let writes: Vec<_> = people.iter().chain(&taken).map(insert).collect();
     refused(lab.commit(writes).await, Conflict::Exists(Unique::Id(Entity::User)))?;
     accepted(lab.commit(people.iter().map(insert)).await)?;
-    let last = people.pop().ok_or_else(|| Failure::new("nobody"))?;
+    let last = people.pop().ok_or_else(|| CaseFailure::new("nobody"))?;
     same(&lab.store.user(last.id).await?, &Some(last))
 }

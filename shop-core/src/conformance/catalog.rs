@@ -1,6 +1,6 @@
 //! Products and categories.
 
-use crate::batch::{CatalogWrite, Conflict, Entity, InventoryWrite, Require, Unique};
+use crate::batch::{CatalogWrite, Conflict, Entity, InventoryWrite, Precondition, Unique};
 use crate::clock::Timestamp;
 use crate::id::{ProductId, VariantId};
 use crate::model::catalog::{Category, Image, PricePeriod, Product, ProductFilter, ProductStatus, Variant};
@@ -9,7 +9,7 @@ use crate::money::{Amount, Currency};
 
 use super::fixtures::{WILD, far_away, long_ago, tracked_level, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
-use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, refused, same};
 use super::rows::{delete, insert, next, update};
 use crate::model::catalog::FoundProduct;
 use chrono::TimeDelta;
@@ -144,7 +144,7 @@ pub(super) async fn prices_are_kept_by_variant(mut lab: Lab) -> CaseResult {
     let (tea, pot) = (lab.product("Tea"), lab.product("Pot"));
     accepted(lab.commit([insert(&tea), insert(&pot)]).await)?;
     let ids: Vec<_> = tea.variants.iter().chain(&pot.variants).map(|variant| variant.id).take(3).collect();
-    let [one, other, third] = ids.as_slice() else { return Err(Failure::new("three variants")) };
+    let [one, other, third] = ids.as_slice() else { return Err(CaseFailure::new("three variants")) };
     let begun = lab.now();
     let first = open(*one, 1, 1999, begun);
     let wild = PricePeriod {
@@ -175,7 +175,7 @@ pub(super) async fn prices_that_ended_are_forgotten(mut lab: Lab) -> CaseResult 
     let tea = lab.product("Tea");
     accepted(lab.commit([insert(&tea)]).await)?;
     let ids: Vec<_> = tea.variants.iter().map(|variant| variant.id).collect();
-    let [one, other] = ids.as_slice() else { return Err(Failure::new("two variants")) };
+    let [one, other] = ids.as_slice() else { return Err(CaseFailure::new("two variants")) };
     let limit = lab.now();
     let (before, after) = (limit - TimeDelta::microseconds(1), limit + TimeDelta::microseconds(1));
     let ended = |variant, version, end| PricePeriod { ends_at: Some(end), ..open(variant, version, 100, long_ago()) };
@@ -282,7 +282,7 @@ pub(super) async fn a_deleted_category_hands_on_its_children(mut lab: Lab) -> Ca
 pub(super) async fn the_tree_changes_from_version_to_version(mut lab: Lab) -> CaseResult {
     let reshape = |from| CatalogWrite::ReshapeTree { from }.into();
     let stale = Conflict::Stale(Entity::CategoryTree, Uuid::nil());
-    let require = |version| [Require::Version(Entity::CategoryTree, Uuid::nil(), version)];
+    let require = |version| [Precondition::Version(Entity::CategoryTree, Uuid::nil(), version)];
     let store = lab.store.clone();
     same(&store.category_tree().await?, &crate::model::catalog::CategoryTree::default())?;
     refused(lab.commit([reshape(1)]).await, stale)?;

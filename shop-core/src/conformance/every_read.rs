@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::idempotency::AnswerKey;
+use crate::idempotency::IdempotencyRecordKey;
 use crate::model::accounts::{DailyLimit, UserFilter, UserSort};
 use crate::model::catalog::{
     CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
@@ -173,7 +173,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.payment(id.into()).await?;
     store.payments_of_orders(&[id.into()]).await?;
     store.payment_by_reference("a", "a").await?;
-    store.payments_to_look_at(now, 10).await?;
+    store.payments_due_for_poll(now, 10).await?;
     let payment = PaymentFilter::default;
     for filter in [
         payment(),
@@ -191,7 +191,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.default_address(id.into()).await?;
     store.guest_carts_unchanged_since(now, 10).await?;
     store.zone(id.into()).await?;
-    store.tariff().await?;
+    store.shipping_rates().await?;
     store.method(id.into()).await?;
     store.shipment(id.into()).await?;
     store.shipments_by_tracking_key("A", 10).await?;
@@ -263,7 +263,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     for page in requests::<WebhookSort>() {
         store.list_webhooks(&page).await?;
     }
-    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
-    store.answer(&key).await?;
+    let key = IdempotencyRecordKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
+    store.idempotency_record(&key).await?;
     Ok(())
 }

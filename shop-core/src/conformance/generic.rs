@@ -1,11 +1,11 @@
 //! Requirements for every kind of row and every list.
 
-use crate::batch::{Conflict, Require, Unique};
-use crate::page::{Cursor, Listed, Page, PageRequest, Position, Sort, SortKey};
+use crate::batch::{Conflict, Precondition, Unique};
+use crate::page::{Cursor, Page, PageRequest, Position, Sort, SortKey, Sortable};
 use crate::store::{Store, StoreResult};
 
-use super::lab::{CaseResult, Failure, Lab, accepted, check, faulted, refused, same};
-use super::rows::{Row, delete, insert, next, update};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, faulted, refused, same};
+use super::rows::{WritableRow, delete, insert, next, update};
 
 /// Whether rows of a kind may be deleted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,12 @@ pub(super) async fn life<T>(
     read: impl AsyncFn(&dyn Store) -> StoreResult<Option<T>>,
 ) -> CaseResult
 where
-    T: Row + PartialEq + std::fmt::Debug,
+    T: WritableRow + PartialEq + std::fmt::Debug,
 {
     let (entity, id) = (T::ENTITY, first.key());
     let stale = Conflict::Stale(entity, id);
     let store = std::sync::Arc::clone(&lab.store);
-    let stored = async || read(store.as_ref()).await.map_err(Failure::from);
+    let stored = async || read(store.as_ref()).await.map_err(CaseFailure::from);
 
     same(&stored().await?, &None)?;
     refused(lab.commit([update(&second)]).await, stale)?;
@@ -75,9 +75,9 @@ where
 }
 
 /// Requires the row at its version, together with a write that cannot fail.
-async fn require<T: Row>(lab: &mut Lab, row: &T) -> Result<(), crate::store::CommitError> {
-    let harmless = lab.answer();
-    lab.commit_if([Require::Version(T::ENTITY, row.key(), row.version())], [harmless.into()]).await
+async fn require<T: WritableRow>(lab: &mut Lab, row: &T) -> Result<(), crate::store::CommitError> {
+    let harmless = lab.idempotency_record();
+    lab.commit_if([Precondition::Version(T::ENTITY, row.key(), row.version())], [harmless.into()]).await
 }
 
 /// Every order of a list by one or two keys, in every direction.
@@ -96,7 +96,7 @@ pub(super) async fn check_list<T>(
     fetch: impl AsyncFn(&PageRequest<T::Key>) -> StoreResult<Page<T>>,
 ) -> CaseResult
 where
-    T: Listed + Clone + PartialEq + std::fmt::Debug,
+    T: Sortable + Clone + PartialEq + std::fmt::Debug,
 {
     for order in orders::<T::Key>() {
         for size in [1, 2, 3, 100] {
@@ -106,8 +106,8 @@ where
                 let (left_keys, right_keys) = (request.keys_of(left), request.keys_of(right));
                 request.compare((&left_keys, left.tie_breaker()), (&right_keys, right.tie_breaker()))
             });
-            let context = |failure: Failure| {
-                Failure::new(format!("{failure}\n  ordered by {:?}, {size} to a page", request.order_text()))
+            let context = |failure: CaseFailure| {
+                CaseFailure::new(format!("{failure}\n  ordered by {:?}, {size} to a page", request.order_text()))
             };
             by_number(&wanted, &request, &fetch).await.map_err(context)?;
             by_cursor(&wanted, &request, &fetch).await.map_err(context)?;
@@ -122,7 +122,7 @@ async fn by_number<T>(
     fetch: &impl AsyncFn(&PageRequest<T::Key>) -> StoreResult<Page<T>>,
 ) -> CaseResult
 where
-    T: Listed + Clone + PartialEq + std::fmt::Debug,
+    T: Sortable + Clone + PartialEq + std::fmt::Debug,
 {
     let mut chunks: Vec<&[T]> = wanted.chunks(request.size as usize).collect();
     // The page after the last is empty, and still has the count.
@@ -142,12 +142,12 @@ async fn by_cursor<T>(
     fetch: &impl AsyncFn(&PageRequest<T::Key>) -> StoreResult<Page<T>>,
 ) -> CaseResult
 where
-    T: Listed + Clone + PartialEq + std::fmt::Debug,
+    T: Sortable + Clone + PartialEq + std::fmt::Debug,
 {
     let size = request.size as usize;
     let at = |cursor: &Cursor| -> CaseResult<PageRequest<T::Key>> {
         // As a client sends it back.
-        let cursor = Cursor::decode(&cursor.encode()).map_err(Failure::new)?;
+        let cursor = Cursor::decode(&cursor.encode()).map_err(CaseFailure::new)?;
         Ok(PageRequest { position: Position::Cursor(cursor), ..request.clone() })
     };
     let mut start = 0;
@@ -173,8 +173,8 @@ where
     same(&start, &0)
 }
 
-fn same_items<T: Listed + PartialEq + std::fmt::Debug>(page: &Page<T>, wanted: &[T]) -> CaseResult {
-    let ids = |rows: &[T]| rows.iter().map(Listed::tie_breaker).collect::<Vec<_>>();
+fn same_items<T: Sortable + PartialEq + std::fmt::Debug>(page: &Page<T>, wanted: &[T]) -> CaseResult {
+    let ids = |rows: &[T]| rows.iter().map(Sortable::tie_breaker).collect::<Vec<_>>();
     same(&ids(&page.items), &ids(wanted))?;
     same(&page.items.as_slice(), &wanted)
 }
@@ -186,14 +186,14 @@ pub(super) async fn same_set<T>(
     what: impl std::fmt::Debug,
 ) -> CaseResult
 where
-    T: Listed + Clone + PartialEq + std::fmt::Debug,
+    T: Sortable + Clone + PartialEq + std::fmt::Debug,
 {
     let page = fetch.await?;
     let sorted = |mut ids: Vec<uuid::Uuid>| {
         ids.sort_unstable();
         ids
     };
-    let got = sorted(page.items.iter().map(Listed::tie_breaker).collect());
+    let got = sorted(page.items.iter().map(Sortable::tie_breaker).collect());
     let ids = sorted(wanted.iter().map(|row| row.tie_breaker()).collect());
     check(got == ids, format_args!("{what:?}: wanted {ids:?}\n  got    {got:?}"))?;
     same(&page.total, &Some(wanted.len() as u64))

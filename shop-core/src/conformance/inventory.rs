@@ -9,7 +9,7 @@ use crate::model::inventory::{
 
 use super::fixtures::{World, far_away, long_ago, tracked_level, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
-use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
 use super::rows::{delete, insert, next, update};
 use super::stock::{add, delta, level_of, settings_of};
 
@@ -204,7 +204,7 @@ pub(super) async fn the_ledger_is_listed(mut lab: Lab) -> CaseResult {
     movements.push(Movement {
         created_at: long_ago(),
         delta: i64::MAX,
-        ..levels.first().map(|level| lab.movement(level, 1)).ok_or_else(|| Failure::new("no level"))?
+        ..levels.first().map(|level| lab.movement(level, 1)).ok_or_else(|| CaseFailure::new("no level"))?
     });
     let write = |movement: &Movement| Write::from(InventoryWrite::Movement(movement.clone()));
     accepted(lab.commit(movements.iter().rev().map(write)).await)?;

@@ -11,40 +11,40 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use uuid::Uuid;
 
-use crate::batch::{Batch, Conflict, Require, Write};
-use crate::clock::{Moment, Timestamp};
+use crate::batch::{Batch, Conflict, Precondition, Write};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::store::{CommitError, Store, StoreError};
 
 /// What the store does wrong, as text, and where in the suite it was found.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Failure(String);
+pub struct CaseFailure(String);
 
 /// The result of a case.
-pub type CaseResult<T = ()> = Result<T, Failure>;
+pub type CaseResult<T = ()> = Result<T, CaseFailure>;
 
-impl Failure {
+impl CaseFailure {
     #[track_caller]
     pub(super) fn new(what: impl std::fmt::Display) -> Self {
         Self(format!("{what}\n  at {}", Location::caller()))
     }
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for CaseFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// Formatted as for display, because a failed `#[test]` prints this.
-impl std::fmt::Debug for Failure {
+impl std::fmt::Debug for CaseFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for CaseFailure {}
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CaseFailure {
     #[track_caller]
     fn from(error: StoreError) -> Self {
         Self::new(format!("a read failed: {error:?}"))
@@ -54,19 +54,19 @@ impl From<StoreError> for Failure {
 /// Fails unless the two are equal.
 #[track_caller]
 pub(super) fn same<T: PartialEq + std::fmt::Debug>(got: &T, wanted: &T) -> CaseResult {
-    if got == wanted { Ok(()) } else { Err(Failure::new(format!("wanted {wanted:?}\n  got    {got:?}"))) }
+    if got == wanted { Ok(()) } else { Err(CaseFailure::new(format!("wanted {wanted:?}\n  got    {got:?}"))) }
 }
 
 /// Fails unless the condition is true.
 #[track_caller]
 pub(super) fn check(truth: bool, otherwise: impl std::fmt::Display) -> CaseResult {
-    if truth { Ok(()) } else { Err(Failure::new(otherwise)) }
+    if truth { Ok(()) } else { Err(CaseFailure::new(otherwise)) }
 }
 
 /// Fails unless the batch was applied.
 #[track_caller]
 pub(super) fn accepted(committed: Result<(), CommitError>) -> CaseResult {
-    committed.map_err(|error| Failure::new(format!("a batch that must pass was refused: {error:?}")))
+    committed.map_err(|error| CaseFailure::new(format!("a batch that must pass was refused: {error:?}")))
 }
 
 /// Fails unless the batch was refused by exactly this guard.
@@ -74,7 +74,7 @@ pub(super) fn accepted(committed: Result<(), CommitError>) -> CaseResult {
 pub(super) fn refused(committed: Result<(), CommitError>, wanted: Conflict) -> CaseResult {
     match committed {
         Err(CommitError::Conflict(conflict)) if conflict == wanted => Ok(()),
-        other => Err(Failure::new(format!("wanted a refusal by {wanted:?}\n  got    {other:?}"))),
+        other => Err(CaseFailure::new(format!("wanted a refusal by {wanted:?}\n  got    {other:?}"))),
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn refused(committed: Result<(), CommitError>, wanted: Conflict) -> C
 pub(super) fn faulted(committed: Result<(), CommitError>) -> CaseResult {
     match committed {
         Err(CommitError::Store(StoreError::Fault(_))) => Ok(()),
-        other => Err(Failure::new(format!("wanted a fault\n  got    {other:?}"))),
+        other => Err(CaseFailure::new(format!("wanted a fault\n  got    {other:?}"))),
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 pub(super) struct Lab {
     pub(super) store: Arc<dyn Store>,
     spawn: Spawn,
-    moment: Moment,
+    context: DecisionContext,
     drawn: u32,
 }
 
@@ -101,12 +101,12 @@ impl Lab {
     pub(super) fn new(store: Arc<dyn Store>, spawn: Spawn) -> Self {
         // Any time would do; this one has microseconds.
         let start = Timestamp::from_timestamp_micros(1_767_323_045_678_901).unwrap_or_default();
-        Self { store, spawn, moment: Moment::new(start, [7; 32]), drawn: 0 }
+        Self { store, spawn, context: DecisionContext::new(start, [7; 32]), drawn: 0 }
     }
 
     /// A new id, greater than all before.
     pub(super) fn id<T: From<Uuid>>(&mut self) -> T {
-        self.moment.id()
+        self.context.id()
     }
 
     /// A new number, for names.
@@ -116,13 +116,13 @@ impl Lab {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.moment.now()
+        self.context.now()
     }
 
     /// Advances the clock by one second.
     pub(super) fn tick(&mut self) -> Timestamp {
-        let seed = self.moment.secret();
-        self.moment = Moment::new(self.now() + TimeDelta::seconds(1), seed);
+        let seed = self.context.secret();
+        self.context = DecisionContext::new(self.now() + TimeDelta::seconds(1), seed);
         self.now()
     }
 
@@ -132,7 +132,7 @@ impl Lab {
     }
 
     pub(super) fn batch(&mut self, writes: impl IntoIterator<Item = Write>) -> Batch {
-        Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut self.moment) }
+        Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut self.context) }
     }
 
     pub(super) async fn commit(&mut self, writes: impl IntoIterator<Item = Write>) -> Result<(), CommitError> {
@@ -143,10 +143,10 @@ impl Lab {
     /// Commits with preconditions.
     pub(super) async fn commit_if(
         &mut self,
-        requires: impl IntoIterator<Item = Require>,
+        preconditions: impl IntoIterator<Item = Precondition>,
         writes: impl IntoIterator<Item = Write>,
     ) -> Result<(), CommitError> {
-        let batch = Batch { requires: requires.into_iter().collect(), ..self.batch(writes) };
+        let batch = Batch { preconditions: preconditions.into_iter().collect(), ..self.batch(writes) };
         self.submit(batch).await
     }
 

@@ -11,7 +11,7 @@ use crate::money::Amount;
 
 use super::fixtures::tracked_level;
 use super::generic::{check_list, everything, same_set};
-use super::lab::{CaseResult, Failure, Lab, accepted, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, same};
 use super::rows::{delete, insert, next, update};
 use super::stock::{add, delta, settings_of};
 
@@ -35,7 +35,9 @@ async fn walks(lab: &Lab, filter: &ProductFilter, wanted: &[&Product]) -> CaseRe
         let page = lab.store.list_products(filter, request).await?;
         Ok(page.map(|product| FoundProduct { rank: 0, product }))
     };
-    check_list(&found(wanted), fetch).await.map_err(|failure| Failure::new(format!("{failure}\n  under {filter:?}")))
+    check_list(&found(wanted), fetch)
+        .await
+        .map_err(|failure| CaseFailure::new(format!("{failure}\n  under {filter:?}")))
 }
 
 async fn in_stock(lab: &Lab, product: &Product, truth: bool) -> CaseResult {
@@ -86,7 +88,7 @@ pub(super) async fn products_come_into_stock_and_go_out_of_it(mut lab: Lab) -> C
         accepted(lab.commit(writes).await)?;
         in_stock(&lab, &product, truth)
             .await
-            .map_err(|failure| Failure::new(format!("{failure}\n  after {context}")))?;
+            .map_err(|failure| CaseFailure::new(format!("{failure}\n  after {context}")))?;
     }
     let archive = |product: &Product, archived| {
         next(product, |row| row.variants.iter_mut().take(1).for_each(|variant| variant.archived = archived))

@@ -13,7 +13,7 @@
 //!    [`Product::name_key`](crate::catalog::Product::name_key),
 //!    [`User::search_text`](crate::accounts::User::search_text)), the rule of a stock delta
 //!    ([`StockDelta::apply`](crate::inventory::StockDelta::apply)), the keys of every list
-//!    ([`Listed`](crate::page::Listed)) and the links of its pages
+//!    ([`Sortable`](crate::page::Sortable)) and the links of its pages
 //!    ([`PageRequest::page_by_cursor`](crate::page::PageRequest::page_by_cursor)).
 //! 5. **Fuse each guard with its write.** Do not read, compare and then write. Use an insert whose unique violation is
 //!    the answer, an update with the version in its condition, a delta with its rule in the condition. The races of
@@ -83,7 +83,7 @@ use crate::store::Store;
 pub use differential::Differential;
 pub use every_read::every_read;
 use lab::Lab;
-pub use lab::{CaseResult, Failure, block_on};
+pub use lab::{CaseFailure, CaseResult, block_on};
 
 /// The suite for one kind of store.
 pub struct Suite {
@@ -127,7 +127,7 @@ impl Suite {
     pub async fn check_named(&self, name: &str) -> CaseResult {
         match CASES.iter().find(|case| case.name == name) {
             Some(case) => self.check(case).await,
-            None => Err(Failure::new(format!("there is no case {name}"))),
+            None => Err(CaseFailure::new(format!("there is no case {name}"))),
         }
     }
 
@@ -142,7 +142,7 @@ impl Suite {
                 failures = format!("{failures}{}: {failure}\n", case.name);
             }
         }
-        if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures)) }
+        if failures.is_empty() { Ok(()) } else { Err(CaseFailure::new(failures)) }
     }
 }
 

@@ -3,15 +3,15 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::batch::{Conflict, Entity, OutboxWrite, Require, Unique, Write};
+use crate::batch::{Conflict, Entity, OutboxWrite, Precondition, Unique, Write};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId, OrderId};
-use crate::idempotency::{Answer, AnswerKey};
+use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use crate::model::accounts::{MailJob, Session};
 use crate::model::orders::{MailedItem, OrderMail, OrderNews};
 use crate::model::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL};
 use crate::money::Amount;
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, life};
@@ -57,16 +57,16 @@ pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResu
     accepted(lab.commit([relayed(&first)]).await)?;
     same(&lab.store.unrelayed_events(100).await?, &events)?;
     // An event has no version.
-    let require = [Require::Version(Entity::Event, second.id.0, 1)];
-    let harmless = lab.answer();
+    let require = [Precondition::Version(Entity::Event, second.id.0, 1)];
+    let harmless = lab.idempotency_record();
     refused(lab.commit_if(require, [harmless.into()]).await, stale(&second))
 }
 
 pub(super) async fn deliveries_live(mut lab: Lab) -> CaseResult {
-    let thing = lab.id::<Uuid>();
+    let subject = lab.id::<Uuid>();
     let (user_id, otp_id) = (lab.id(), lab.id());
     let first =
-        Delivery { content: Content::Mail(MailJob::VerifyEmail { user_id, otp_id }), ..lab.delivery("mail", thing) };
+        Delivery { content: Content::Mail(MailJob::VerifyEmail { user_id, otp_id }), ..lab.delivery("mail", subject) };
     let event = Event { data: serde_json::json!([wild()]), at: long_ago(), ..lab.event() };
     let second = next(&first, |delivery| {
         delivery.content = Content::Event(event);
@@ -165,27 +165,28 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
 }
 
 pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult {
-    let answer = lab.answer();
-    let answer = Answer { fingerprint: [255; 32], outcome: wild().repeat(500), created_at: far_away(), ..answer };
+    let answer = lab.idempotency_record();
+    let answer =
+        IdempotencyRecord { fingerprint: [255; 32], outcome: wild().repeat(500), created_at: far_away(), ..answer };
     accepted(lab.commit([answer.clone().into()]).await)?;
     let store = lab.store.clone();
-    same(&store.answer(&answer.key).await?, &Some(answer.clone()))?;
-    let twin = Answer { outcome: "other".to_owned(), fingerprint: [2; 32], ..answer.clone() };
-    refused(lab.commit([twin.into()]).await, Conflict::Exists(Unique::Answer))?;
-    same(&store.answer(&answer.key).await?, &Some(answer.clone()))?;
+    same(&store.idempotency_record(&answer.key).await?, &Some(answer.clone()))?;
+    let twin = IdempotencyRecord { outcome: "other".to_owned(), fingerprint: [2; 32], ..answer.clone() };
+    refused(lab.commit([twin.into()]).await, Conflict::Exists(Unique::IdempotencyRecord))?;
+    same(&store.idempotency_record(&answer.key).await?, &Some(answer.clone()))?;
     // Each part of the key counts, byte by byte.
     let key = answer.key.clone();
     let others = [
-        AnswerKey { caller: "user:2".to_owned(), ..key.clone() },
-        AnswerKey { operation: "orders.cancel".to_owned(), ..key.clone() },
-        AnswerKey { key: key.key.to_uppercase(), ..key.clone() },
-        AnswerKey { key: "~!\"#$%&'()*+,-./:;<=>?@[]^_`{|}".repeat(8), ..key },
+        IdempotencyRecordKey { caller: "user:2".to_owned(), ..key.clone() },
+        IdempotencyRecordKey { operation: "orders.cancel".to_owned(), ..key.clone() },
+        IdempotencyRecordKey { key: key.key.to_uppercase(), ..key.clone() },
+        IdempotencyRecordKey { key: "~!\"#$%&'()*+,-./:;<=>?@[]^_`{|}".repeat(8), ..key },
     ];
     for key in others {
-        same(&store.answer(&key).await?, &None)?;
-        let other = Answer { key, ..answer.clone() };
+        same(&store.idempotency_record(&key).await?, &None)?;
+        let other = IdempotencyRecord { key, ..answer.clone() };
         accepted(lab.commit([other.clone().into()]).await)?;
-        same(&store.answer(&other.key).await?, &Some(other))?;
+        same(&store.idempotency_record(&other.key).await?, &Some(other))?;
     }
     Ok(())
 }
@@ -197,9 +198,9 @@ fn forget(before: Timestamp) -> Write {
 
 pub(super) async fn what_was_given_up_is_forgotten_later(mut lab: Lab) -> CaseResult {
     let store = lab.store.clone();
-    let thing = lab.id::<Uuid>();
+    let subject = lab.id::<Uuid>();
     let limit = lab.now();
-    let mut with = |status, due_at| Delivery { status, due_at, ..lab.delivery("shop", thing) };
+    let mut with = |status, due_at| Delivery { status, due_at, ..lab.delivery("shop", subject) };
     let earlier = limit - TimeDelta::microseconds(1);
     let over = with(DeliveryStatus::Dead, earlier);
     let kept = [
@@ -219,31 +220,31 @@ pub(super) async fn what_was_given_up_is_forgotten_later(mut lab: Lab) -> CaseRe
 
 pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     let store = lab.store.clone();
-    let thing = lab.id::<Uuid>();
+    let subject = lab.id::<Uuid>();
     let mut old = Vec::new();
     for status in [DeliveryStatus::Done, DeliveryStatus::Dead, DeliveryStatus::Pending] {
-        old.push(Delivery { status, ..lab.delivery("shop", thing) });
+        old.push(Delivery { status, ..lab.delivery("shop", subject) });
     }
-    let (old_answer, old_event, waiting) = (lab.answer(), lab.event(), lab.event());
+    let (old_answer, old_event, waiting) = (lab.idempotency_record(), lab.event(), lab.event());
     let writes = old.iter().map(insert).chain([old_answer.clone().into(), tell(&old_event), tell(&waiting)]);
     let old_batch = lab.batch(writes.chain([relayed(&old_event)]));
     accepted(lab.submit(old_batch.clone()).await)?;
     lab.tick();
     let limit = lab.now();
-    let new = Delivery { status: DeliveryStatus::Done, ..lab.delivery("shop", thing) };
-    let (new_answer, new_event) = (lab.answer(), lab.event());
+    let new = Delivery { status: DeliveryStatus::Done, ..lab.delivery("shop", subject) };
+    let (new_answer, new_event) = (lab.idempotency_record(), lab.event());
     let new_batch = lab.batch([insert(&new), new_answer.clone().into(), tell(&new_event), relayed(&new_event)]);
     accepted(lab.submit(new_batch.clone()).await)?;
 
     // Slightly too early: the old ones are exactly as old as the limit.
     let before = limit - TimeDelta::seconds(1);
     accepted(lab.commit([forget(before)]).await)?;
-    same(&store.answer(&old_answer.key).await?, &Some(old_answer.clone()))?;
+    same(&store.idempotency_record(&old_answer.key).await?, &Some(old_answer.clone()))?;
     refused(lab.submit(old_batch.clone()).await, Conflict::Exists(Unique::Operation))?;
 
     accepted(lab.commit([forget(limit)]).await)?;
-    same(&store.answer(&old_answer.key).await?, &None)?;
-    same(&store.answer(&new_answer.key).await?, &Some(new_answer))?;
+    same(&store.idempotency_record(&old_answer.key).await?, &None)?;
+    same(&store.idempotency_record(&new_answer.key).await?, &Some(new_answer))?;
     for delivery in old {
         let wanted = (delivery.status != DeliveryStatus::Done).then(|| delivery.clone());
         same(&store.delivery(delivery.id).await?, &wanted)?;
@@ -255,11 +256,11 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     accepted(lab.commit([tell(&old_event)]).await)?;
     check(store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id), "the event is told again")?;
     refused(lab.commit([tell(&new_event)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
-    let again = lab.answer();
+    let again = lab.idempotency_record();
     let reused = crate::batch::Batch { writes: vec![again.into()], ..old_batch };
     accepted(lab.submit(reused).await)?;
     refused(lab.submit(new_batch).await, Conflict::Exists(Unique::Operation))?;
-    refused(lab.commit([OutboxWrite::Relayed(EventId(thing)).into()]).await, Conflict::Stale(Entity::Event, thing))
+    refused(lab.commit([OutboxWrite::Relayed(EventId(subject)).into()]).await, Conflict::Stale(Entity::Event, subject))
 }
 
 pub(super) async fn sessions_that_are_over_are_forgotten(mut lab: Lab) -> CaseResult {

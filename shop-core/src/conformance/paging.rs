@@ -4,7 +4,7 @@ use crate::model::catalog::{Category, CategorySort, FoundProduct, ProductFilter}
 use crate::page::{Cursor, Page, PageRequest, Position, Sort, SortValue};
 
 use super::generic::check_list;
-use super::lab::{CaseResult, Failure, Lab, accepted, check, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, same};
 use super::rows::{delete, insert, next, update};
 
 fn by_name(position: Position) -> PageRequest<CategorySort> {
@@ -20,7 +20,7 @@ fn names(page: &Page<Category>) -> Vec<&str> {
 }
 
 fn cursor(cursor: Option<&Cursor>) -> CaseResult<Position> {
-    cursor.cloned().map(Position::Cursor).ok_or_else(|| Failure::new("a cursor is missing"))
+    cursor.cloned().map(Position::Cursor).ok_or_else(|| CaseFailure::new("a cursor is missing"))
 }
 
 pub(super) async fn an_empty_list_has_one_empty_page(lab: Lab) -> CaseResult {

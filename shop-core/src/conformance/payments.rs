@@ -4,7 +4,9 @@ use chrono::TimeDelta;
 
 use crate::batch::{Conflict, Unique};
 use crate::id::OrderId;
-use crate::model::payments::{Asking, Payment, PaymentFilter, PaymentState, RefundState, RemoteState, Step};
+use crate::model::payments::{
+    GatewayOperation, Payment, PaymentFilter, PaymentState, PendingCall, RefundState, RemoteState,
+};
 use crate::money::{Amount, Currency};
 use crate::secret::Sealed;
 
@@ -18,7 +20,7 @@ pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
     let mut first = lab.payment(&world.order);
     first.refunds = vec![lab.refund(1), lab.refund(i64::MAX)];
     let added = lab.refund(3);
-    let asking = Asking { intent: lab.id(), step: Step::Refund };
+    let pending_call = PendingCall { intent: lab.id(), step: GatewayOperation::Refund };
     let second = next(&first, |payment| {
         payment.gateway = wild();
         payment.amount = Amount::MAX;
@@ -30,8 +32,8 @@ pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
         payment.gateway_reference = Some(wild());
         payment.failure = Some(wild());
         payment.remote = RemoteState {
-            asking: Some(asking),
-            look_at: Some(far_away()),
+            pending_call: Some(pending_call),
+            poll_at: Some(far_away()),
             client_secret: Some(Sealed::from_stored(wild())),
             mismatch: Some(wild()),
             confirmed_at: Some(long_ago()),
@@ -146,7 +148,7 @@ pub(super) async fn payments_to_look_at_come_by_their_time(mut lab: Lab) -> Case
     let now = lab.now();
     let due = |lab: &mut Lab, seconds: Option<i64>| {
         let mut payment = Payment { state: PaymentState::Failed, ..lab.payment(&world.order) };
-        payment.remote.look_at = seconds.map(|seconds| now + TimeDelta::seconds(seconds));
+        payment.remote.poll_at = seconds.map(|seconds| now + TimeDelta::seconds(seconds));
         payment
     };
     let (now_due, long_due, later) = (due(&mut lab, Some(0)), due(&mut lab, Some(-9)), due(&mut lab, Some(1)));
@@ -154,12 +156,12 @@ pub(super) async fn payments_to_look_at_come_by_their_time(mut lab: Lab) -> Case
     accepted(lab.commit([&as_long, &never, &later, &long_due, &now_due].map(insert)).await)?;
     let store = lab.store.clone();
     let all = vec![long_due.clone(), as_long.clone(), now_due.clone()];
-    same(&store.payments_to_look_at(now, 10).await?, &all)?;
-    same(&store.payments_to_look_at(now, 2).await?, &vec![long_due.clone(), as_long.clone()])?;
-    same(&store.payments_to_look_at(now - TimeDelta::seconds(10), 10).await?, &vec![])?;
-    let looked = next(&long_due, |payment| payment.remote.look_at = None);
+    same(&store.payments_due_for_poll(now, 10).await?, &all)?;
+    same(&store.payments_due_for_poll(now, 2).await?, &vec![long_due.clone(), as_long.clone()])?;
+    same(&store.payments_due_for_poll(now - TimeDelta::seconds(10), 10).await?, &vec![])?;
+    let looked = next(&long_due, |payment| payment.remote.poll_at = None);
     accepted(lab.commit([update(&looked)]).await)?;
-    same(&store.payments_to_look_at(now, 10).await?, &vec![as_long, now_due])
+    same(&store.payments_due_for_poll(now, 10).await?, &vec![as_long, now_due])
 }
 
 pub(super) async fn payments_are_filtered(mut lab: Lab) -> CaseResult {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::batch::{CatalogWrite, Conflict, OrdersWrite, Unique, Write};
 use crate::id::PromotionId;
 use crate::model::catalog::{
-    CountedPromotion, Counter, Customer, Offer, Offered, PriceRules, Promotion, PromotionFilter, RulesQuery, TaxRate,
-    UsesDelta,
+    CountedOffer, CountedPromotion, Counter, Customer, Offer, PriceRules, Promotion, PromotionFilter, RulesQuery,
+    TaxRate, UsesDelta,
 };
 use crate::money::{Amount, Currency, Ratio};
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, life};
-use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, refused, same};
 use super::rows::{delete, insert, next, update};
 
 impl Lab {
@@ -70,7 +70,7 @@ pub(super) fn count(counter: Counter, delta: i64, limit: Option<i64>) -> Write {
     CatalogWrite::Uses(UsesDelta { counter, delta, limit }).into()
 }
 
-async fn uses_of(lab: &Lab, id: PromotionId) -> Result<Option<i64>, Failure> {
+async fn uses_of(lab: &Lab, id: PromotionId) -> Result<Option<i64>, CaseFailure> {
     Ok(lab.store.promotion(id).await?.map(|counted| counted.uses))
 }
 
@@ -266,7 +266,7 @@ pub(super) async fn the_rules_of_a_price_are_read_at_once(mut lab: Lab) -> CaseR
         }
     }
 
-    let offered = |promotion: &Promotion, uses, customer_uses| Offered {
+    let offered = |promotion: &Promotion, uses, customer_uses| CountedOffer {
         categories: if promotion.category_ids.is_empty() {
             BTreeSet::new()
         } else {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use crate::batch::{AccountsWrite, Batch, Conflict, Entity, InventoryWrite, OrdersWrite, Require, Unique, Write};
+use crate::batch::{AccountsWrite, Batch, Conflict, Entity, InventoryWrite, OrdersWrite, Precondition, Unique, Write};
 use crate::id::LocationId;
-use crate::idempotency::Answer;
+use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::{DailyLimit, User};
 use crate::model::cart::CartStatus;
 use crate::model::catalog::Counter;
@@ -19,7 +19,7 @@ use crate::page::PageRequest;
 use crate::store::CommitError;
 
 use super::fixtures::{World, tracked_level};
-use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
 use super::pricing::count;
 use super::rows::{insert, next, update};
 
@@ -69,7 +69,7 @@ pub(super) async fn a_limit_of_uses_is_reached_and_not_passed(mut lab: Lab) -> C
         let customer = format!("buyer{number}@example.com");
         // As orders do it: under the promotion's version, with shared counts and with own counts. Other batches use
         // another promotion at the same time.
-        let requires = [Require::Version(Entity::Promotion, id.0, 1)];
+        let preconditions = [Precondition::Version(Entity::Promotion, id.0, 1)];
         let writes = [
             OrdersWrite::History(entry).into(),
             count(Counter::Orders(customer.clone()), 1, Some(1)),
@@ -77,7 +77,7 @@ pub(super) async fn a_limit_of_uses_is_reached_and_not_passed(mut lab: Lab) -> C
             count(Counter::Promotion(id), 1, Some(limit)),
             count(Counter::Customer(id, customer), 1, Some(1)),
         ];
-        batches.push(Batch { requires: requires.into(), ..lab.batch(writes) });
+        batches.push(Batch { preconditions: preconditions.into(), ..lab.batch(writes) });
     }
     winners(lab.race_batches(batches).await, 10, Conflict::Uses(Some(id)))?;
     for id in [id, other.id] {
@@ -139,16 +139,16 @@ pub(super) async fn a_cart_becomes_one_order(mut lab: Lab) -> CaseResult {
 pub(super) async fn a_key_has_one_answer(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = stock(&mut lab, &world, 100).await?;
-    let answer = lab.answer();
+    let answer = lab.idempotency_record();
     let mut batches = Vec::new();
     for number in 0..RACERS {
-        let answer = Answer { outcome: number.to_string(), ..answer.clone() };
+        let answer = IdempotencyRecord { outcome: number.to_string(), ..answer.clone() };
         batches.push(lab.batch([take(&level, 1), answer.into()]));
     }
     let outcomes = lab.race_batches(batches).await;
     let winner = outcomes.iter().position(Result::is_ok).unwrap_or(RACERS);
-    winners(outcomes, 1, Conflict::Exists(Unique::Answer))?;
-    let kept = lab.store.answer(&answer.key).await?;
+    winners(outcomes, 1, Conflict::Exists(Unique::IdempotencyRecord))?;
+    let kept = lab.store.idempotency_record(&answer.key).await?;
     same(&kept.map(|kept| kept.outcome), &Some(winner.to_string()))?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![StockLevel { reserved: 1, ..level }])
 }
@@ -169,8 +169,8 @@ pub(super) async fn an_address_book_is_filled_up_to_its_limit(mut lab: Lab) -> C
     let mut batches = Vec::new();
     for _ in 0..RACERS {
         let address = lab.address(&user);
-        let requires = vec![Require::AddressesBelow(user.id, 5)];
-        batches.push(Batch { requires, ..lab.batch([insert(&address)]) });
+        let preconditions = vec![Precondition::AddressesBelow(user.id, 5)];
+        batches.push(Batch { preconditions, ..lab.batch([insert(&address)]) });
     }
     winners(lab.race_batches(batches).await, 4, Conflict::AddressBookFull(user.id))?;
     let book = lab.store.list_addresses(user.id, &PageRequest::default()).await?;
@@ -236,7 +236,7 @@ pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseR
         racers.push(
             async move {
                 for operation in tries {
-                    let payment = store.payment(captured.id).await?.ok_or_else(|| Failure::new("no payment"))?;
+                    let payment = store.payment(captured.id).await?.ok_or_else(|| CaseFailure::new("no payment"))?;
                     if payment.amount_refunded.0 + 30 > payment.amount_captured.0 {
                         return Ok(false);
                     }
@@ -251,20 +251,20 @@ pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseR
                         outcome => return accepted(outcome).map(|()| true),
                     }
                 }
-                Err(Failure::new("somebody always won before"))
+                Err(CaseFailure::new("somebody always won before"))
             }
             .boxed(),
         );
     }
     let outcomes: Vec<bool> = lab.race(racers).await.into_iter().collect::<CaseResult<_>>()?;
     same(&outcomes.into_iter().filter(|refunded| *refunded).count(), &3)?;
-    let payment = lab.store.payment(captured.id).await?.ok_or_else(|| Failure::new("no payment"))?;
+    let payment = lab.store.payment(captured.id).await?.ok_or_else(|| CaseFailure::new("no payment"))?;
     same(&(payment.amount_refunded, payment.refunds.len(), payment.version), &(Amount(90), 3, 4))
 }
 
 pub(super) async fn a_delivery_is_claimed_once(mut lab: Lab) -> CaseResult {
-    let thing = lab.id::<uuid::Uuid>();
-    let delivery = lab.delivery("mail", thing);
+    let subject = lab.id::<uuid::Uuid>();
+    let delivery = lab.delivery("mail", subject);
     accepted(lab.commit([insert(&delivery)]).await)?;
     let claimed = next(&delivery, |delivery| {
         delivery.attempts += 1;
@@ -326,7 +326,7 @@ pub(super) async fn a_read_sees_a_batch_whole(mut lab: Lab) -> CaseResult {
             let mut seen = 0;
             while seen < ROUNDS {
                 for found in [store.product(id).await?, store.product_by_slug(&slug).await?] {
-                    let product = found.ok_or_else(|| Failure::new("the product is gone"))?;
+                    let product = found.ok_or_else(|| CaseFailure::new("the product is gone"))?;
                     let whole = product.variants.iter().all(|variant| variant.price == Amount(product.version));
                     check(whole, format_args!("torn: {product:?}"))?;
                     check(product.version >= seen, "time went backwards")?;

@@ -1,6 +1,6 @@
 //! Address books, shipping rates and shipments.
 
-use crate::batch::{Conflict, Entity, Require, Unique};
+use crate::batch::{Conflict, Entity, Precondition, Unique};
 use crate::id::{MethodId, OrderId, UserId};
 use crate::model::shipping::{
     Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentStatus, Tier, TrackingEvent, TrackingStatus,
@@ -66,7 +66,7 @@ pub(super) async fn an_address_book_has_a_limit(mut lab: Lab) -> CaseResult {
     accepted(lab.commit([insert(&user), insert(&other)]).await)?;
     let (home, work, third) = (lab.address(&user), lab.address(&user), lab.address(&user));
     let others = lab.address(&other);
-    let room = |limit| [Require::AddressesBelow(user.id, limit)];
+    let room = |limit| [Precondition::AddressesBelow(user.id, limit)];
     let full = Conflict::AddressBookFull(user.id);
     refused(lab.commit_if(room(0), [insert(&home)]).await, full)?;
     accepted(lab.commit_if(room(2), [insert(&home), insert(&others)]).await)?;
@@ -77,7 +77,7 @@ pub(super) async fn an_address_book_has_a_limit(mut lab: Lab) -> CaseResult {
     refused(lab.commit_if(room(2), [delete(&work), insert(&third)]).await, full)?;
     accepted(lab.commit([delete(&work)]).await)?;
     accepted(lab.commit_if(room(2), [insert(&third)]).await)?;
-    accepted(lab.commit_if([Require::AddressesBelow(other.id, 2)], [update(&next(&others, |_| ()))]).await)
+    accepted(lab.commit_if([Precondition::AddressesBelow(other.id, 2)], [update(&next(&others, |_| ()))]).await)
 }
 
 pub(super) async fn address_books_are_paged(mut lab: Lab) -> CaseResult {
@@ -157,7 +157,7 @@ pub(super) async fn a_method_needs_its_zone(mut lab: Lab) -> CaseResult {
 }
 
 pub(super) async fn the_tariff_is_read_whole(mut lab: Lab) -> CaseResult {
-    same(&lab.store.tariff().await?, &(vec![], vec![]))?;
+    same(&lab.store.shipping_rates().await?, &(vec![], vec![]))?;
     let (home, world) = (lab.zone(), lab.zone());
     let methods = vec![
         lab.method(&world),
@@ -166,7 +166,7 @@ pub(super) async fn the_tariff_is_read_whole(mut lab: Lab) -> CaseResult {
     ];
     accepted(lab.commit([insert(&world), insert(&home)]).await)?;
     accepted(lab.commit(methods.iter().rev().map(insert)).await)?;
-    same(&lab.store.tariff().await?, &(vec![home, world.clone()], methods.clone()))?;
+    same(&lab.store.shipping_rates().await?, &(vec![home, world.clone()], methods.clone()))?;
     let Some(first) = methods.first() else { return Ok(()) };
     same(&lab.store.method(first.id).await?, &Some((first.clone(), world)))?;
     let nothing = lab.id::<MethodId>();
@@ -223,15 +223,15 @@ pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
     let (cart, other) = lab.order(&world.product);
     accepted(lab.commit([insert(&cart), insert(&other)]).await)?;
     let numbered = |number: &str, shipment: Shipment| Shipment { tracking_number: Some(number.to_owned()), ..shipment };
-    let mut parcels = Vec::new();
+    let mut shipments = Vec::new();
     for (order, number) in [(&world.order, "T1"), (&other, "T2"), (&world.order, "T1"), (&other, " t\u{a0}1 ")] {
         lab.tick();
-        parcels.push(numbered(number, lab.shipment(order)));
+        shipments.push(numbered(number, lab.shipment(order)));
     }
     let plain = lab.shipment(&other);
-    parcels.push(plain);
-    accepted(lab.commit(parcels.iter().rev().map(insert)).await)?;
-    let [first, second, third, fourth, fifth] = parcels.as_slice() else { return Ok(()) };
+    shipments.push(plain);
+    accepted(lab.commit(shipments.iter().rev().map(insert)).await)?;
+    let [first, second, third, fourth, fifth] = shipments.as_slice() else { return Ok(()) };
     let store = lab.store.clone();
     // Shipments may share a tracking number, and carriers reuse numbers after some years.
     let tracked = async |key: &str, limit| store.shipments_by_tracking_key(key, limit).await;
@@ -241,7 +241,7 @@ pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
     for unknown in ["", "t1", "T 1", "T%", "\0"] {
         same(&tracked(unknown, 10).await?, &vec![])?;
     }
-    same(&store.shipments_of_orders(&[other.id, world.order.id]).await?, &parcels)?;
+    same(&store.shipments_of_orders(&[other.id, world.order.id]).await?, &shipments)?;
     same(&store.shipments_of_orders(&[world.order.id]).await?, &vec![first.clone(), third.clone()])?;
     same(&store.shipments_of_orders(&[]).await?, &vec![])?;
     same(&store.shipments_of_orders(&[lab.id::<OrderId>()]).await?, &vec![])?;
@@ -272,14 +272,14 @@ pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
 
 pub(super) async fn parcels_are_paged(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
-    let mut parcels = Vec::new();
+    let mut shipments = Vec::new();
     for number in 0..7 {
         if number % 2 == 0 {
             lab.tick();
         }
-        parcels.push(lab.shipment(&world.order));
+        shipments.push(lab.shipment(&world.order));
     }
-    accepted(lab.commit(parcels.iter().rev().map(insert)).await)?;
+    accepted(lab.commit(shipments.iter().rev().map(insert)).await)?;
     let filter = ShipmentFilter::default();
-    check_list(&parcels, async |request| lab.store.list_shipments(&filter, request).await).await
+    check_list(&shipments, async |request| lab.store.list_shipments(&filter, request).await).await
 }

@@ -1,12 +1,12 @@
 //! Stock levels: how counts and settings change.
 
-use crate::batch::{Conflict, Entity, InventoryWrite, Require, StockSettings, Unique, Write};
+use crate::batch::{Conflict, Entity, InventoryWrite, Precondition, StockSettings, Unique, Write};
 use crate::id::LocationId;
 use crate::model::inventory::{StockDelta, StockFilter, StockLevel};
 use crate::page::PageRequest;
 
 use super::fixtures::tracked_level;
-use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, refused, same};
 use super::rows::{insert, next, update};
 
 pub(super) fn add(level: &StockLevel) -> Write {
@@ -136,13 +136,14 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         accepted(lab.commit([add(&level)]).await)?;
         let committed = lab.commit([delta(&level, by.0, by.1)]).await;
         let wanted = if passes {
-            accepted(committed).map_err(|failure| Failure::new(format!("{level:?} by {by:?}: {failure}")))?;
+            accepted(committed).map_err(|failure| CaseFailure::new(format!("{level:?} by {by:?}: {failure}")))?;
             let (variant_id, location_id) = (level.variant_id, level.location_id);
             let by = StockDelta { variant_id, location_id, on_hand: by.0, reserved: by.1 };
-            by.apply(&level).ok_or_else(|| Failure::new(format!("{level:?} by {by:?}")))?
+            by.apply(&level).ok_or_else(|| CaseFailure::new(format!("{level:?} by {by:?}")))?
         } else {
             let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
-            refused(committed, conflict).map_err(|failure| Failure::new(format!("{level:?} by {by:?}: {failure}")))?;
+            refused(committed, conflict)
+                .map_err(|failure| CaseFailure::new(format!("{level:?} by {by:?}: {failure}")))?;
             level
         };
         same(&level_of(&lab, &wanted).await?, &Some(wanted))?;
@@ -176,7 +177,7 @@ pub(super) async fn backorders_are_counted(mut lab: Lab) -> CaseResult {
         let committed = lab.commit([delta(&level, on_hand, reserved)]).await;
         let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
         let judged = if passes { accepted(committed) } else { refused(committed, conflict) };
-        judged.map_err(|failure| Failure::new(format!("step {step}: {failure}")))?;
+        judged.map_err(|failure| CaseFailure::new(format!("step {step}: {failure}")))?;
         let stored = level_of(&lab, &level).await?.map(|stored| (step, stored.backordered));
         same(&stored, &Some((step, backordered)))?;
     }
@@ -281,9 +282,9 @@ pub(super) async fn settings_keep_the_counts(mut lab: Lab) -> CaseResult {
 pub(super) async fn an_untracked_level_can_be_required(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = tracked_level(&world.product, &world.variant(), &world.location, 0);
-    let require = [Require::Untracked(level.variant_id, level.location_id)];
+    let require = [Precondition::Untracked(level.variant_id, level.location_id)];
     let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
-    let harmless = |lab: &mut Lab| [Write::from(lab.answer())];
+    let harmless = |lab: &mut Lab| [Write::from(lab.idempotency_record())];
     let write = harmless(&mut lab);
     refused(lab.commit_if(require, write).await, conflict)?;
     accepted(lab.commit([add(&level)]).await)?;

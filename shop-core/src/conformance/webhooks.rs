@@ -2,17 +2,17 @@
 
 use uuid::Uuid;
 
-use crate::batch::{Conflict, Entity, Require};
+use crate::batch::{Conflict, Entity, Precondition};
 use crate::id::{DeliveryId, WebhookId};
 use crate::model::outbox::{Delivery, DeliveryFilter, DeliveryStatus, EventPattern, MAIL, Webhook};
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
-use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
 use super::rows::{delete, insert, next, update};
 
 fn pattern(text: &str) -> CaseResult<EventPattern> {
-    text.parse().map_err(|why: String| Failure::new(why))
+    text.parse().map_err(|why: String| CaseFailure::new(why))
 }
 
 pub(super) async fn webhooks_live(mut lab: Lab) -> CaseResult {
@@ -65,7 +65,7 @@ pub(super) async fn deliveries_are_listed_by_receiver(mut lab: Lab) -> CaseResul
 
 async fn are_listed(lab: &mut Lab, receiver: &str) -> CaseResult {
     use DeliveryStatus::{Dead, Done, Pending};
-    let thing = lab.id::<Uuid>();
+    let subject = lab.id::<Uuid>();
     let other = lab.webhook().receiver();
     let store = lab.store.clone();
     let filter = |receiver: &str, status| DeliveryFilter { receiver: receiver.to_owned(), status };
@@ -75,9 +75,9 @@ async fn are_listed(lab: &mut Lab, receiver: &str) -> CaseResult {
             lab.tick();
         }
         let response_status = (status != Pending).then_some(500);
-        rows.push(Delivery { status, response_status, ..lab.delivery(receiver, thing) });
+        rows.push(Delivery { status, response_status, ..lab.delivery(receiver, subject) });
     }
-    let foreign = lab.delivery(&other, thing);
+    let foreign = lab.delivery(&other, subject);
     accepted(lab.commit(rows.iter().rev().chain([&foreign]).map(insert)).await)?;
     check_list(&rows, async |request| store.list_deliveries(&filter(receiver, None), request).await).await?;
     for status in [Done, Pending, Dead] {
@@ -94,16 +94,17 @@ async fn are_listed(lab: &mut Lab, receiver: &str) -> CaseResult {
 
 pub(super) async fn a_webhook_takes_along_what_waits_for_it(mut lab: Lab) -> CaseResult {
     let store = lab.store.clone();
-    let thing = lab.id::<Uuid>();
+    let subject = lab.id::<Uuid>();
     let (webhook, other) = (lab.webhook(), lab.webhook());
-    let to = |webhook: &Webhook, status, lab: &mut Lab| Delivery { status, ..lab.delivery(&webhook.receiver(), thing) };
+    let to =
+        |webhook: &Webhook, status, lab: &mut Lab| Delivery { status, ..lab.delivery(&webhook.receiver(), subject) };
     let pending = to(&webhook, DeliveryStatus::Pending, &mut lab);
     let dead = to(&webhook, DeliveryStatus::Dead, &mut lab);
     let done = to(&webhook, DeliveryStatus::Done, &mut lab);
     let others = to(&other, DeliveryStatus::Pending, &mut lab);
     let rows = [&pending, &dead, &done, &others];
     accepted(lab.commit([insert(&webhook), insert(&other)].into_iter().chain(rows.map(insert))).await)?;
-    let there = async |id: DeliveryId| Ok::<_, Failure>(store.delivery(id).await?.is_some());
+    let there = async |id: DeliveryId| Ok::<_, CaseFailure>(store.delivery(id).await?.is_some());
 
     // Not at another version, and not with a batch that is refused.
     refused(lab.commit([delete(&next(&webhook, |_| ()))]).await, Conflict::Stale(Entity::Webhook, webhook.id.0))?;
@@ -120,15 +121,15 @@ pub(super) async fn nothing_waits_for_a_deleted_webhook(mut lab: Lab) -> CaseRes
     for _ in 0..8 {
         let webhook = lab.webhook();
         accepted(lab.commit([insert(&webhook)]).await)?;
-        let thing = lab.id::<Uuid>();
-        let delivery = lab.delivery(&webhook.receiver(), thing);
+        let subject = lab.id::<Uuid>();
+        let delivery = lab.delivery(&webhook.receiver(), subject);
         let passed_on = crate::batch::Batch {
-            requires: vec![Require::Version(Entity::Webhook, webhook.id.0, webhook.version)],
+            preconditions: vec![Precondition::Version(Entity::Webhook, webhook.id.0, webhook.version)],
             ..lab.batch([insert(&delivery)])
         };
         let deleted = lab.batch([delete(&webhook)]);
         let outcomes = lab.race_batches([passed_on, deleted]).await;
-        let [first, second] = <[_; 2]>::try_from(outcomes).map_err(|_| Failure::new("two racers"))?;
+        let [first, second] = <[_; 2]>::try_from(outcomes).map_err(|_| CaseFailure::new("two racers"))?;
         accepted(second)?;
         if first.is_err() {
             refused(first, Conflict::Stale(Entity::Webhook, webhook.id.0))?;

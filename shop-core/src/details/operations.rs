@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::input::ShopDetailsInput;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::model::details::ShopDetails;
 
@@ -19,16 +19,16 @@ const DEFAULT_NAME: &str = "Shop";
 pub(super) fn change_details(
     before: Option<ShopDetails>,
     input: ShopDetailsInput,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<ShopDetails>> {
     let is_new = before.is_none();
     let before = before.unwrap_or_default();
     let changed = input.check(&before)?;
     if changed == before {
-        return Ok(Decision::unchanged(moment, before));
+        return Ok(Decision::unchanged(context, before));
     }
-    let after = ShopDetails { updated_at: moment.now(), version: before.version + 1, ..changed };
-    let mut batch = Batch::new(moment);
+    let after = ShopDetails { updated_at: context.now(), version: before.version + 1, ..changed };
+    let mut batch = Batch::new(context);
     let change = if is_new { Change::Insert(after.clone()) } else { Change::Update(after.clone()) };
     batch.write(change);
     Ok(Decision { batch, reply: after })
@@ -61,10 +61,10 @@ mod tests {
     use super::*;
     use crate::batch::RowWrite;
     use crate::batch::Write;
-    use crate::orders::tests::moment;
+    use crate::orders::tests::context;
 
     fn change(before: Option<ShopDetails>, input: serde_json::Value) -> Decision<ShopDetails> {
-        change_details(before, serde_json::from_value(input).unwrap(), &mut moment()).unwrap()
+        change_details(before, serde_json::from_value(input).unwrap(), &mut context()).unwrap()
     }
 
     #[test]

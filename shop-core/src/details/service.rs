@@ -50,13 +50,13 @@ impl Details<'_> {
         let input = &input;
         let details = self
             .shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.shop.store().shop_details().await?;
                 match &before {
                     Some(before) => expect_version(before, expected)?,
                     None => expect_version(&ShopDetails::default(), expected)?,
                 }
-                change_details(before, input.clone(), &mut moment)
+                change_details(before, input.clone(), &mut context)
             })
             .await?;
         self.view(details).await
@@ -69,7 +69,7 @@ impl Details<'_> {
     }
 
     async fn view(&self, details: ShopDetails) -> Result<ShopDetailsView> {
-        let (zones, _) = self.shop.store().tariff().await?;
+        let (zones, _) = self.shop.store().shipping_rates().await?;
         let countries: BTreeSet<String> = zones.into_iter().flat_map(|zone| zone.countries).collect();
         Ok(ShopDetailsView { countries: countries.into_iter().collect(), ..self.named(details) })
     }

@@ -6,8 +6,8 @@ mod remote;
 pub use limits::ChargeLimits;
 pub(crate) use limits::round_for;
 pub use remote::{
-    CaptureCall, ConfirmCall, CreateCall, GatewayError, InvalidNotice, NoticeHeaders, RefundCall, RemoteGateway,
-    RemoteRefund, Snapshot, VoidCall,
+    CaptureCall, ConfirmCall, CreateCall, GatewayError, GatewayEventHeaders, InvalidGatewayEvent, RefundCall,
+    RemoteGateway, RemoteRefund, Snapshot, VoidCall,
 };
 
 use crate::money::Currency;

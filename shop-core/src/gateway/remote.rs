@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::BoxError;
 use crate::id::RefundId;
-use crate::model::payments::{GatewayNotice, PaymentState, RefundState, RemotePayment};
+use crate::model::payments::{GatewayEvent, PaymentState, RefundState, RemotePayment};
 use crate::money::{Amount, Currency};
 use crate::secret::Secret;
 
@@ -85,8 +85,13 @@ pub trait RemoteGateway: Send + Sync {
     /// does no harm.
     ///
     /// # Errors
-    /// [`InvalidNotice`] unless the provider signed exactly this body, at a time close enough to `now`.
-    fn verify(&self, headers: &NoticeHeaders<'_>, body: &[u8], now: Timestamp) -> Result<GatewayNotice, InvalidNotice>;
+    /// [`InvalidGatewayEvent`] unless the provider signed exactly this body, at a time close enough to `now`.
+    fn verify(
+        &self,
+        headers: &GatewayEventHeaders<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<GatewayEvent, InvalidGatewayEvent>;
 }
 
 /// The parameters of [`RemoteGateway::create`].
@@ -210,16 +215,16 @@ pub enum GatewayError {
 /// The message is not signed by the provider, or cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidNotice(
+pub struct InvalidGatewayEvent(
     /// The reason, for the log; contains no part of the message and no secret.
     pub String,
 );
 
 /// The headers of a message, as received.
 #[derive(Clone, Copy)]
-pub struct NoticeHeaders<'a>(&'a [(&'a str, &'a str)]);
+pub struct GatewayEventHeaders<'a>(&'a [(&'a str, &'a str)]);
 
-impl<'a> NoticeHeaders<'a> {
+impl<'a> GatewayEventHeaders<'a> {
     /// Wraps pairs of name and value.
     #[must_use]
     pub fn new(headers: &'a [(&'a str, &'a str)]) -> Self {
@@ -233,7 +238,7 @@ impl<'a> NoticeHeaders<'a> {
     }
 }
 
-impl fmt::Debug for NoticeHeaders<'_> {
+impl fmt::Debug for GatewayEventHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }

@@ -4,4 +4,4 @@
 mod canonical;
 mod model;
 
-pub use model::{Answer, AnswerKey, IdempotencyKey, Replayable};
+pub use model::{IdempotencyKey, IdempotencyRecord, IdempotencyRecordKey, Replayable};

@@ -31,8 +31,8 @@ impl IdempotencyKey {
 
     /// The key of an idempotency record: this key in the scope of a caller and an operation.
     #[must_use]
-    pub fn scoped(&self, caller: impl Into<String>, operation: impl Into<String>) -> AnswerKey {
-        AnswerKey { caller: caller.into(), operation: operation.into(), key: self.key.clone() }
+    pub fn scoped(&self, caller: impl Into<String>, operation: impl Into<String>) -> IdempotencyRecordKey {
+        IdempotencyRecordKey { caller: caller.into(), operation: operation.into(), key: self.key.clone() }
     }
 
     /// The SHA-256 hash of the request.
@@ -44,7 +44,7 @@ impl IdempotencyKey {
 
 /// The primary key of an idempotency record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Columns)]
-pub struct AnswerKey {
+pub struct IdempotencyRecordKey {
     /// The caller: `user:…`, `cart:…` or `order:…`.
     pub caller: String,
     /// The operation, with the id of its target (`orders.place`, `payments.capture:…`).
@@ -56,10 +56,10 @@ pub struct AnswerKey {
 /// An idempotency record: the first response to a call, kept for replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "answers", key(caller, operation, key))]
-pub struct Answer {
+pub struct IdempotencyRecord {
     /// The key of the record.
     #[row(flat)]
-    pub key: AnswerKey,
+    pub key: IdempotencyRecordKey,
     /// The SHA-256 hash of the request.
     pub fingerprint: [u8; 32],
     /// The outcome as JSON, without secrets.

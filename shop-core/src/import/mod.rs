@@ -96,9 +96,9 @@ impl DryRun {
             self.put_product(product).await?;
         }
         if let Some(scope) = crate::inventory::Inventory::import_key(actor, key)
-            && let Some(answer) = self.shop.store().answer(&scope).await?
+            && let Some(answer) = self.shop.store().idempotency_record(&scope).await?
         {
-            self.put([Write::Answer(answer)]).await?;
+            self.put([Write::IdempotencyRecord(answer)]).await?;
         }
         self.copy.inventory().import_stock(actor, row, key).await
     }
@@ -129,7 +129,7 @@ impl DryRun {
 
     /// Writes to the copy; a conflict means that the rows are there already.
     async fn put(&self, writes: impl IntoIterator<Item = Write>) -> Result<()> {
-        let mut batch = Batch::new(&mut self.copy.moment());
+        let mut batch = Batch::new(&mut self.copy.context());
         for write in writes {
             batch.write(write);
         }

@@ -1,7 +1,7 @@
 //! The history of an order.
 
 use crate::batch::{Batch, OrdersWrite};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::id::OrderId;
 use crate::model::orders::HistoryEntry;
 
@@ -9,34 +9,34 @@ use crate::model::orders::HistoryEntry;
 /// `system` or `gateway`.
 pub fn record(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     order_id: OrderId,
     event: &str,
     actor: &str,
     detail: impl Into<String>,
 ) {
-    batch.write(entry(moment, order_id, (event, actor), detail.into(), true));
+    batch.write(entry(context, order_id, (event, actor), detail.into(), true));
 }
 
 /// Adds an entry to an order's timeline that only staff may read.
 pub fn record_for_staff(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     order_id: OrderId,
     event: &str,
     actor: &str,
     detail: impl Into<String>,
 ) {
-    batch.write(entry(moment, order_id, (event, actor), detail.into(), false));
+    batch.write(entry(context, order_id, (event, actor), detail.into(), false));
 }
 
 fn entry(
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     order_id: OrderId,
     (event, actor): (&str, &str),
     detail: String,
     visible: bool,
 ) -> OrdersWrite {
     let (event, actor) = (event.to_owned(), actor.to_owned());
-    OrdersWrite::History(HistoryEntry { id: moment.id(), order_id, at: moment.now(), event, actor, detail, visible })
+    OrdersWrite::History(HistoryEntry { id: context.id(), order_id, at: context.now(), event, actor, detail, visible })
 }

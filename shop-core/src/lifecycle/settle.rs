@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::history::record;
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::model::orders::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus};
 use crate::model::outbox::EventKind;
 use crate::model::payments::{Payment, PaymentState};
@@ -53,8 +53,8 @@ pub fn payment_status(order: &Order, payments: &[Payment]) -> PaymentStatus {
 #[must_use]
 pub fn fulfillment_status(order: &Order, shipments: &[Shipment]) -> FulfillmentStatus {
     let count = |line: &OrderItem, counts: fn(ShipmentStatus) -> bool| {
-        let parcels = shipments.iter().filter(|shipment| counts(shipment.status));
-        let items = parcels.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line.id);
+        let shipments = shipments.iter().filter(|shipment| counts(shipment.status));
+        let items = shipments.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line.id);
         items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
     let (mut ordered, mut left, mut arrived, mut settled) = (0_i64, 0_i64, 0_i64, 0_i64);
@@ -83,11 +83,11 @@ pub fn settle(
     order: Order,
     payments: &[Payment],
     shipments: &[Shipment],
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Order {
     let was_paid = order.is_paid();
-    settle_from(was_paid, order, payments, shipments, moment, batch)
+    settle_from(was_paid, order, payments, shipments, context, batch)
 }
 
 /// As [`settle`], for an order of which units were canceled in the same batch; `was_paid` is [`Order::is_paid`] before
@@ -97,7 +97,7 @@ pub fn settle_from(
     mut order: Order,
     payments: &[Payment],
     shipments: &[Shipment],
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Order {
     let was_unpaid = order.is_unpaid();
@@ -116,17 +116,17 @@ pub fn settle_from(
     if completes {
         order.status = OrderStatus::Completed;
     }
-    order.updated_at = moment.draws_at();
+    order.updated_at = context.draws_at();
     order.version += 1;
     batch.write(Change::Update(order.clone()));
     count_unpaid(batch, &order, was_unpaid);
     // Money for a canceled order is refunded, so no event may cause it to ship.
     if paid && !was_paid && order.status != OrderStatus::Canceled {
-        batch.event(moment, EventKind::OrderPaid, order.id, event_data(&order));
+        batch.event(context, EventKind::OrderPaid, order.id, event_data(&order));
     }
     if completes {
-        record(batch, moment, order.id, "completed", "system", "Paid and delivered.");
-        batch.event(moment, EventKind::OrderCompleted, order.id, event_data(&order));
+        record(batch, context, order.id, "completed", "system", "Paid and delivered.");
+        batch.event(context, EventKind::OrderCompleted, order.id, event_data(&order));
     }
     order
 }
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::batch::{OutboxWrite, RowWrite, Write};
     use crate::model::orders::CanceledItem;
-    use crate::orders::tests::{moment, order, payment, shipment};
+    use crate::orders::tests::{context, order, payment, shipment};
 
     fn kinds(batch: &Batch) -> Vec<EventKind> {
         let event = |write: &Write| match write {
@@ -224,9 +224,9 @@ mod tests {
             (&[(S::Delivered, &[2, 0]), (S::Shipped, &[0, 1])], F::PartiallyDelivered),
             (&[(S::Delivered, &[2, 0]), (S::Delivered, &[0, 1]), (S::Canceled, &[0, 1])], F::Delivered),
         ];
-        for (parcels, expected) in table {
-            let parcels: Vec<_> = parcels.iter().map(|(status, items)| shipment(&order, *status, items)).collect();
-            assert_eq!(fulfillment_status(&order, &parcels), *expected, "{parcels:?}");
+        for (shipments, expected) in table {
+            let shipments: Vec<_> = shipments.iter().map(|(status, items)| shipment(&order, *status, items)).collect();
+            assert_eq!(fulfillment_status(&order, &shipments), *expected, "{shipments:?}");
         }
     }
 
@@ -268,10 +268,10 @@ mod tests {
     fn what_was_canceled_is_not_waited_for() {
         use FulfillmentStatus as F;
         use ShipmentStatus as S;
-        let of = |canceled: &[_], parcels: &[(S, &[i64])]| {
+        let of = |canceled: &[_], shipments: &[(S, &[i64])]| {
             let order = without(order(&[(1000, 2), (500, 1)], 0), canceled);
-            let parcels: Vec<_> = parcels.iter().map(|(status, items)| shipment(&order, *status, items)).collect();
-            fulfillment_status(&order, &parcels)
+            let shipments: Vec<_> = shipments.iter().map(|(status, items)| shipment(&order, *status, items)).collect();
+            fulfillment_status(&order, &shipments)
         };
         assert_eq!(of(&[(0, 1, 0, false)], &[(S::Delivered, &[1, 1])]), F::Delivered);
         assert_eq!(of(&[(0, 1, 0, false)], &[(S::Shipped, &[1, 1])]), F::Fulfilled);
@@ -285,11 +285,11 @@ mod tests {
 
     #[test]
     fn settling_tells_of_payment_and_completion_once() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        let placed = Order { hold_until: Some(moment.now()), ..order(&[(1000, 2)], 500) };
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        let placed = Order { hold_until: Some(context.now()), ..order(&[(1000, 2)], 500) };
         let paid = [payment(&placed, PaymentState::Captured, 2500, 2500, 0)];
-        let after = settle(placed.clone(), &paid, &[], &mut moment, &mut batch);
+        let after = settle(placed.clone(), &paid, &[], &mut context, &mut batch);
         assert_eq!(
             (after.payment_status, after.amount_paid, after.hold_until),
             (PaymentStatus::Paid, Amount(2500), None)
@@ -297,24 +297,24 @@ mod tests {
         assert_eq!((after.status, after.version), (OrderStatus::Placed, placed.version + 1));
         assert_eq!(kinds(&batch), [EventKind::OrderPaid]);
 
-        let mut batch = Batch::new(&mut moment);
-        let parcels = [shipment(&placed, ShipmentStatus::Delivered, &[2])];
-        let done = settle(after.clone(), &paid, &parcels, &mut moment, &mut batch);
+        let mut batch = Batch::new(&mut context);
+        let shipments = [shipment(&placed, ShipmentStatus::Delivered, &[2])];
+        let done = settle(after.clone(), &paid, &shipments, &mut context, &mut batch);
         assert_eq!((done.status, kinds(&batch)), (OrderStatus::Completed, vec![EventKind::OrderCompleted]));
 
         // Part of the price was refunded meanwhile; the order still counts as paid.
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         let kindly = [payment(&placed, PaymentState::Captured, 2500, 2500, 100)];
-        let settled = settle(after.clone(), &kindly, &parcels, &mut moment, &mut batch);
+        let settled = settle(after.clone(), &kindly, &shipments, &mut context, &mut batch);
         assert_eq!(
             (settled.status, settled.payment_status),
             (OrderStatus::Completed, PaymentStatus::PartiallyRefunded)
         );
 
         // Changes after completion update the sums, but not the status, and send no event again.
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         let refunded = [payment(&placed, PaymentState::Captured, 2500, 2500, 2500)];
-        let last = settle(done, &refunded, &parcels, &mut moment, &mut batch);
+        let last = settle(done, &refunded, &shipments, &mut context, &mut batch);
         assert_eq!((last.status, last.payment_status), (OrderStatus::Completed, PaymentStatus::Refunded));
         assert_eq!((last.amount_refunded, kinds(&batch).len()), (Amount(2500), 0));
         assert_eq!(batch.writes, [Write::Row(RowWrite::Order(Change::Update(last)))]);
@@ -322,27 +322,28 @@ mod tests {
 
     #[test]
     fn an_order_that_ships_unpaid_waits_until_it_ships_or_some_money_comes() {
-        let mut moment = moment();
-        let placed = Order { hold_until: Some(moment.now()), ships_unpaid: true, ..order(&[(1000, 2)], 500) };
+        let mut context = context();
+        let placed = Order { hold_until: Some(context.now()), ships_unpaid: true, ..order(&[(1000, 2)], 500) };
         let pending = payment(&placed, PaymentState::Pending, 0, 0, 0);
         let part = payment(&placed, PaymentState::Captured, 1, 1, 0);
         let packed = shipment(&placed, ShipmentStatus::Pending, &[1]);
         let left = shipment(&placed, ShipmentStatus::Shipped, &[1]);
-        for (payment, parcel, waits) in [(&pending, &packed, true), (&pending, &left, false), (&part, &packed, false)] {
-            let mut batch = Batch::new(&mut moment);
-            let (payments, parcels) = (std::slice::from_ref(payment), std::slice::from_ref(parcel));
-            let after = settle(placed.clone(), payments, parcels, &mut moment, &mut batch);
-            assert_eq!(after.hold_until.is_some(), waits, "{payment:?} {parcel:?}");
+        for (payment, shipment, waits) in [(&pending, &packed, true), (&pending, &left, false), (&part, &packed, false)]
+        {
+            let mut batch = Batch::new(&mut context);
+            let (payments, shipments) = (std::slice::from_ref(payment), std::slice::from_ref(shipment));
+            let after = settle(placed.clone(), payments, shipments, &mut context, &mut batch);
+            assert_eq!(after.hold_until.is_some(), waits, "{payment:?} {shipment:?}");
         }
     }
 
     #[test]
     fn a_part_payment_leaves_the_hold() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        let placed = Order { hold_until: Some(moment.now()), ..order(&[(1000, 2)], 500) };
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        let placed = Order { hold_until: Some(context.now()), ..order(&[(1000, 2)], 500) };
         let part = [payment(&placed, PaymentState::Captured, 1000, 1000, 0)];
-        let after = settle(placed.clone(), &part, &[], &mut moment, &mut batch);
+        let after = settle(placed.clone(), &part, &[], &mut context, &mut batch);
         assert_eq!((after.payment_status, after.hold_until), (PaymentStatus::PartiallyPaid, placed.hold_until));
         assert!(kinds(&batch).is_empty());
     }

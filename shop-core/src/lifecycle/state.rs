@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::gateway::ChargeLimits;
 use crate::id::OrderId;
@@ -38,10 +38,10 @@ impl Shop {
     /// Loads an order with its payments, shipments and reservations for a decision. The order is read first: every
     /// batch that changes the rest increments its version, so a decision on a torn read fails its guard. Ids drawn from
     /// then on, and thus events, are later than the order's last change.
-    pub(crate) async fn order_state(&self, id: OrderId, moment: &mut Moment) -> Result<OrderState> {
+    pub(crate) async fn order_state(&self, id: OrderId, context: &mut DecisionContext) -> Result<OrderState> {
         let store = self.store();
         let order = store.order(id).await?.ok_or(Error::NotFound)?;
-        moment.draw_after(order.updated_at);
+        context.draw_after(order.updated_at);
         let payments = store.payments_of_orders(&[id]).await?;
         let limits = payments.iter().filter_map(|payment| {
             let limits = self.gateway(&payment.gateway)?.charge_limits(payment.currency)?;

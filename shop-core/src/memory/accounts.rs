@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::state::{DailyKey, Judged, Kept, State, UniqueKey};
+use super::state::{DailyKey, Judged, State, UniqueKey, VersionedRow};
 use crate::batch::{AccountsWrite, Conflict};
 use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
@@ -13,7 +13,7 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{AccountsRepository, StoreResult};
 
-impl Kept for User {
+impl VersionedRow for User {
     fn keys(&self) -> Vec<UniqueKey> {
         let email = UniqueKey::UserEmail(self.email_key.clone());
         let username = self.username_key.clone().map(UniqueKey::UserUsername);
@@ -21,7 +21,7 @@ impl Kept for User {
     }
 }
 
-impl Kept for Session {}
+impl VersionedRow for Session {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_accounts(&mut self, write: &AccountsWrite) -> Judged {

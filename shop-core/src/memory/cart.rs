@@ -4,13 +4,13 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::Engine;
-use super::state::{Kept, UniqueKey};
+use super::state::{UniqueKey, VersionedRow};
 use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
 use crate::model::cart::{Cart, CartStatus};
 use crate::store::{CartRepository, StoreResult};
 
-impl Kept for Cart {
+impl VersionedRow for Cart {
     fn keys(&self) -> Vec<UniqueKey> {
         let open = self.customer_id.filter(|_| self.status == CartStatus::Open);
         open.map(UniqueKey::OpenCart).into_iter().collect()

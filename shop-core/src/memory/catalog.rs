@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::state::{Judged, Kept, State, UniqueKey, write};
+use super::state::{Judged, State, UniqueKey, VersionedRow, write};
 use crate::batch::{CatalogWrite, Change, Conflict, Entity};
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
@@ -20,7 +20,7 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{CatalogRepository, StoreResult};
 
-impl Kept for Product {
+impl VersionedRow for Product {
     fn keys(&self) -> Vec<UniqueKey> {
         let ids = self.variants.iter().map(|variant| UniqueKey::Variant(variant.id));
         let skus = self.variants.iter().map(|variant| UniqueKey::VariantSku(variant.sku.clone()));
@@ -36,7 +36,7 @@ impl Kept for Product {
     }
 }
 
-impl Kept for Category {
+impl VersionedRow for Category {
     fn keys(&self) -> Vec<UniqueKey> {
         vec![UniqueKey::CategorySlug(self.slug.clone())]
     }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::Engine;
-use super::state::Kept;
+use super::state::VersionedRow;
 use crate::model::details::ShopDetails;
 use crate::store::{DetailsRepository, StoreResult};
 
-impl Kept for ShopDetails {}
+impl VersionedRow for ShopDetails {}
 
 #[async_trait]
 impl<E: Engine> DetailsRepository for TableStore<E> {

@@ -12,7 +12,7 @@ use crate::store::{CommitError, StoreResult};
 /// An engine that stores rows by key, in named tables, with transactions.
 ///
 /// # Contract
-/// - A [`Reading`](Engine::Reading) is a snapshot: it sees every change that was durable before it began, completely,
+/// - A [`ReadTx`](Engine::ReadTx) is a snapshot: it sees every change that was durable before it began, completely,
 ///   and no later change.
 /// - Changes run one after another. Each sees all earlier ones, and what it has put and removed itself.
 /// - A table comes into existence when its first row is put; until then it is empty. Table names are short lowercase
@@ -25,11 +25,11 @@ use crate::store::{CommitError, StoreResult};
 /// Calls run on the caller's thread and may block it.
 pub trait Engine: Send + Sync + 'static {
     /// A snapshot of all tables.
-    type Reading<'a>: ReadRows
+    type ReadTx<'a>: ReadRows
     where
         Self: 'a;
     /// A change in progress.
-    type Writing<'a>: WriteRows
+    type WriteTx<'a>: WriteRows
     where
         Self: 'a;
 
@@ -37,14 +37,14 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the engine is unreachable.
-    fn read(&self) -> StoreResult<Self::Reading<'_>>;
+    fn read(&self) -> StoreResult<Self::ReadTx<'_>>;
 
     /// Runs `change` and makes its writes durable, or undoes all of them if it fails. An engine in which concurrent
     /// changes can conflict may run it again from the start; the last run counts.
     ///
     /// # Errors
     /// The error of `change`, or [`CommitError::OutcomeUnknown`] if the engine failed while it made the change durable.
-    fn write(&self, change: impl Fn(&Self::Writing<'_>) -> Result<(), CommitError>) -> Result<(), CommitError>;
+    fn write(&self, change: impl Fn(&Self::WriteTx<'_>) -> Result<(), CommitError>) -> Result<(), CommitError>;
 }
 
 /// Read access to rows.
@@ -53,13 +53,17 @@ pub trait ReadRows {
     ///
     /// # Errors
     /// If the engine is unreachable, or if the row cannot be read.
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>>;
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>>;
 
     /// The rows of a table that satisfy `wanted`, with their keys, in the order of the keys' bytes.
     ///
     /// # Errors
     /// If the engine is unreachable, or if a row cannot be read.
-    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>>;
+    fn scan<K: EngineKey, R: EngineRow>(
+        &self,
+        table: &'static str,
+        wanted: impl FnMut(&R) -> bool,
+    ) -> StoreResult<Vec<(K, R)>>;
 }
 
 /// Read and write access to rows.
@@ -68,22 +72,22 @@ pub trait WriteRows: ReadRows {
     ///
     /// # Errors
     /// If the engine is unreachable.
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()>;
+    fn put<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: K, row: R) -> StoreResult<()>;
 
     /// Removes a row if it exists.
     ///
     /// # Errors
     /// If the engine is unreachable.
-    fn remove<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<()>;
+    fn remove<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<()>;
 }
 
 /// A row: plain data that serde can serialize and deserialize.
-pub trait Row: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait EngineRow: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {}
 
-impl<T: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static> Row for T {}
+impl<T: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static> EngineRow for T {}
 
 /// The key of a row.
-pub trait Key: Ord + Clone + Debug + Send + Sync + 'static {
+pub trait EngineKey: Ord + Clone + Debug + Send + Sync + 'static {
     /// The key as bytes. Where the order of rows matters (for all ids), they compare as the keys do.
     fn to_bytes(&self) -> Vec<u8>;
 
@@ -91,7 +95,7 @@ pub trait Key: Ord + Clone + Debug + Send + Sync + 'static {
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-impl Key for Uuid {
+impl EngineKey for Uuid {
     fn to_bytes(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
     }
@@ -103,7 +107,7 @@ impl Key for Uuid {
 
 macro_rules! id_keys {
     ($($id:ident),+ $(,)?) => {$(
-        impl Key for $id {
+        impl EngineKey for $id {
             fn to_bytes(&self) -> Vec<u8> {
                 self.0.to_bytes()
             }
@@ -118,7 +122,7 @@ macro_rules! id_keys {
 id_keys!(OperationId, UserId, VariantId);
 
 /// Two ids, concatenated.
-impl<A, B> Key for (A, B)
+impl<A, B> EngineKey for (A, B)
 where
     A: Copy + Into<Uuid> + From<Uuid> + Ord + Debug + Send + Sync + 'static,
     B: Copy + Into<Uuid> + From<Uuid> + Ord + Debug + Send + Sync + 'static,
@@ -135,7 +139,7 @@ where
 }
 
 /// The key of a table with a single row.
-impl Key for () {
+impl EngineKey for () {
     fn to_bytes(&self) -> Vec<u8> {
         Vec::new()
     }
@@ -145,10 +149,10 @@ impl Key for () {
     }
 }
 
-/// Implements [`Key`] as JSON for a type of plain text and numbers. Its rows come in no meaningful order.
+/// Implements [`EngineKey`] as JSON for a type of plain text and numbers. Its rows come in no meaningful order.
 macro_rules! json_key {
     ($key:ty) => {
-        impl $crate::memory::Key for $key {
+        impl $crate::memory::EngineKey for $key {
             fn to_bytes(&self) -> Vec<u8> {
                 serde_json::to_vec(self).unwrap_or_default()
             }

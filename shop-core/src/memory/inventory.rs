@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::state::{Judged, Kept, State, UniqueKey, insert, write};
+use super::state::{Judged, State, UniqueKey, VersionedRow, insert, write};
 use crate::batch::{Batch, Change, Conflict, Entity, InventoryWrite, RowWrite, StockSettings, Unique, Write};
 use crate::id::{LocationId, OrderId, VariantId};
 use crate::model::inventory::{
@@ -17,7 +17,7 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{InventoryRepository, StoreResult};
 
-impl Kept for Location {
+impl VersionedRow for Location {
     fn keys(&self) -> Vec<UniqueKey> {
         vec![UniqueKey::LocationCode(self.code.clone())]
     }
@@ -31,7 +31,7 @@ impl Kept for Location {
     }
 }
 
-impl Kept for Reservation {}
+impl VersionedRow for Reservation {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_inventory(&mut self, write: &InventoryWrite) -> Judged {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::engine::{Engine, Key, ReadRows, Row, WriteRows};
+use super::engine::{Engine, EngineKey, EngineRow, ReadRows, WriteRows};
 use crate::store::{CommitError, StoreError, StoreResult};
 
 /// All tables as maps, behind one lock.
@@ -17,30 +17,30 @@ pub struct Maps {
 
 /// A read guard: the maps do not change while it exists.
 #[derive(Debug)]
-pub struct Reading<'a>(RwLockReadGuard<'a, Tables>);
+pub struct ReadTx<'a>(RwLockReadGuard<'a, Tables>);
 
 /// A write guard: exclusive access to the maps.
 #[derive(Debug)]
-pub struct Writing<'a>(RefCell<RwLockWriteGuard<'a, Tables>>);
+pub struct WriteTx<'a>(RefCell<RwLockWriteGuard<'a, Tables>>);
 
 impl Engine for Maps {
-    type Reading<'a> = Reading<'a>;
-    type Writing<'a> = Writing<'a>;
+    type ReadTx<'a> = ReadTx<'a>;
+    type WriteTx<'a> = WriteTx<'a>;
 
-    fn read(&self) -> StoreResult<Reading<'_>> {
+    fn read(&self) -> StoreResult<ReadTx<'_>> {
         if self.tables.is_poisoned() {
             // A change panicked; undo its writes.
             self.tables.write().unwrap_or_else(PoisonError::into_inner).revert();
             self.tables.clear_poison();
         }
-        Ok(Reading(self.tables.read().unwrap_or_else(PoisonError::into_inner)))
+        Ok(ReadTx(self.tables.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    fn write(&self, change: impl Fn(&Writing<'_>) -> Result<(), CommitError>) -> Result<(), CommitError> {
+    fn write(&self, change: impl Fn(&WriteTx<'_>) -> Result<(), CommitError>) -> Result<(), CommitError> {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         // Does nothing, unless an earlier change panicked.
         tables.revert();
-        let writing = Writing(RefCell::new(tables));
+        let writing = WriteTx(RefCell::new(tables));
         let changed = change(&writing);
         let mut tables = writing.0.into_inner();
         match changed {
@@ -51,33 +51,41 @@ impl Engine for Maps {
     }
 }
 
-impl ReadRows for Reading<'_> {
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+impl ReadRows for ReadTx<'_> {
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         self.0.get(table, key)
     }
 
-    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+    fn scan<K: EngineKey, R: EngineRow>(
+        &self,
+        table: &'static str,
+        wanted: impl FnMut(&R) -> bool,
+    ) -> StoreResult<Vec<(K, R)>> {
         self.0.scan(table, wanted)
     }
 }
 
-impl ReadRows for Writing<'_> {
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+impl ReadRows for WriteTx<'_> {
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         self.0.borrow().get(table, key)
     }
 
-    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+    fn scan<K: EngineKey, R: EngineRow>(
+        &self,
+        table: &'static str,
+        wanted: impl FnMut(&R) -> bool,
+    ) -> StoreResult<Vec<(K, R)>> {
         self.0.borrow().scan(table, wanted)
     }
 }
 
-impl WriteRows for Writing<'_> {
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
+impl WriteRows for WriteTx<'_> {
+    fn put<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
         self.0.borrow_mut().map_mut(table)?.put(key, row);
         Ok(())
     }
 
-    fn remove<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<()> {
+    fn remove<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<()> {
         self.0.borrow_mut().map_mut::<K, R>(table)?.remove(key);
         Ok(())
     }
@@ -88,22 +96,22 @@ impl WriteRows for Writing<'_> {
 struct Tables(BTreeMap<&'static str, Box<dyn Journal>>);
 
 impl Tables {
-    fn map<K: Key, R: Row>(&self, table: &'static str) -> StoreResult<Option<&Map<K, R>>> {
+    fn map<K: EngineKey, R: EngineRow>(&self, table: &'static str) -> StoreResult<Option<&Map<K, R>>> {
         let Some(map) = self.0.get(table) else { return Ok(None) };
         let map: &dyn Any = &**map;
         map.downcast_ref().map(Some).ok_or_else(|| other_rows(table))
     }
 
-    fn map_mut<K: Key, R: Row>(&mut self, table: &'static str) -> StoreResult<&mut Map<K, R>> {
+    fn map_mut<K: EngineKey, R: EngineRow>(&mut self, table: &'static str) -> StoreResult<&mut Map<K, R>> {
         let map: &mut dyn Any = &mut **self.0.entry(table).or_insert_with(|| Box::new(Map::<K, R>::default()));
         map.downcast_mut().ok_or_else(|| other_rows(table))
     }
 
-    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+    fn get<K: EngineKey, R: EngineRow>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         Ok(self.map::<K, R>(table)?.and_then(|map| map.rows.get(key)).cloned())
     }
 
-    fn scan<K: Key, R: Row>(
+    fn scan<K: EngineKey, R: EngineRow>(
         &self,
         table: &'static str,
         mut wanted: impl FnMut(&R) -> bool,
@@ -160,7 +168,7 @@ trait Journal: Any + Debug + Send + Sync {
     fn revert(&mut self);
 }
 
-impl<K: Key, R: Row> Journal for Map<K, R> {
+impl<K: EngineKey, R: EngineRow> Journal for Map<K, R> {
     fn keep(&mut self) {
         self.undo.clear();
     }
@@ -198,7 +206,7 @@ mod tests {
             Ok(rows.put("words", id(2), "two".to_owned())?)
         })
         .unwrap();
-        let scribble = |rows: &Writing<'_>| {
+        let scribble = |rows: &WriteTx<'_>| {
             rows.put("words", id(1), "changed".to_owned())?;
             rows.put("words", id(3), "new".to_owned())?;
             rows.remove::<_, String>("words", &id(2))?;
@@ -215,7 +223,7 @@ mod tests {
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             maps.write(|rows| {
                 scribble(rows)?;
-                panic!("in the midst of a change")
+                panic!("during a change")
             })
         }));
         assert!(panicked.is_err());

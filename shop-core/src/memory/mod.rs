@@ -42,7 +42,7 @@ use crate::batch::Batch;
 use crate::secret::KeyFingerprint;
 use crate::store::{CommitError, Store, StoreError, StoreResult};
 
-pub use engine::{Engine, Key, ReadRows, Row, WriteRows};
+pub use engine::{Engine, EngineKey, EngineRow, ReadRows, WriteRows};
 pub use maps::Maps;
 
 use state::State;
@@ -78,7 +78,7 @@ impl<E: Engine> TableStore<E> {
         &self.engine
     }
 
-    fn read<T>(&self, look: impl FnOnce(&State<'_, E::Reading<'_>>) -> StoreResult<T>) -> StoreResult<T> {
+    fn read<T>(&self, look: impl FnOnce(&State<'_, E::ReadTx<'_>>) -> StoreResult<T>) -> StoreResult<T> {
         let rows = self.engine.read()?;
         look(&State::of(&rows))
     }

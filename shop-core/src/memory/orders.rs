@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::state::{Judged, Kept, State, UniqueKey, insert, write};
+use super::state::{Judged, State, UniqueKey, VersionedRow, insert, write};
 use crate::batch::{Change, OrdersWrite};
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, OrderId, ReturnId};
@@ -15,7 +15,7 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{OrdersRepository, StoreResult};
 
-impl Kept for Order {
+impl VersionedRow for Order {
     fn keys(&self) -> Vec<UniqueKey> {
         vec![UniqueKey::OrderNumber(self.number.clone()), UniqueKey::OrderOfCart(self.cart_id)]
     }
@@ -30,8 +30,8 @@ impl Kept for Order {
     }
 }
 
-impl Kept for Draft {}
-impl Kept for Return {}
+impl VersionedRow for Draft {}
+impl VersionedRow for Return {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_orders(&mut self, write: &OrdersWrite) -> Judged {

@@ -6,20 +6,20 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::state::{Judged, Kept, State, StoredEvent, write};
+use super::state::{Judged, State, StoredEvent, VersionedRow, write};
 use crate::batch::{Change, Conflict, Entity, OutboxWrite, Unique};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, WebhookId};
-use crate::idempotency::{Answer, AnswerKey};
+use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use crate::model::accounts::DailyCount;
 use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, Webhook, WebhookSort};
 use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{OutboxRepository, StoreResult};
 
-impl Kept for Delivery {}
+impl VersionedRow for Delivery {}
 
-impl Kept for Webhook {
+impl VersionedRow for Webhook {
     fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
         write(state, change)?;
         if let Change::Delete { id, .. } = change {
@@ -50,9 +50,9 @@ impl<T: WriteRows> State<'_, T> {
         }
     }
 
-    pub(super) fn write_answer(&mut self, answer: &Answer) -> Judged {
+    pub(super) fn write_idempotency_record(&mut self, answer: &IdempotencyRecord) -> Judged {
         if self.answers.contains(&answer.key)? {
-            return Err(Conflict::Exists(Unique::Answer).into());
+            return Err(Conflict::Exists(Unique::IdempotencyRecord).into());
         }
         Ok(self.answers.put(answer.key.clone(), answer.clone())?)
     }
@@ -91,7 +91,9 @@ impl<T: ReadRows> State<'_, T> {
     fn first_in_line(&self, receiver: &str) -> StoreResult<Vec<Delivery>> {
         let mut things = BTreeSet::new();
         self.deliveries.select(|delivery| {
-            delivery.status == DeliveryStatus::Pending && delivery.receiver == receiver && things.insert(delivery.thing)
+            delivery.status == DeliveryStatus::Pending
+                && delivery.receiver == receiver
+                && things.insert(delivery.subject)
         })
     }
 }
@@ -140,7 +142,7 @@ impl<E: Engine> OutboxRepository for TableStore<E> {
         self.read(|state| Ok(page(state.webhooks.values()?, request)))
     }
 
-    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {
+    async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>> {
         self.read(|state| state.answers.get(key))
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::Engine;
-use super::state::{Kept, UniqueKey};
+use super::state::{UniqueKey, VersionedRow};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
 use crate::model::payments::{Payment, PaymentFilter, PaymentSort};
@@ -12,7 +12,7 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{PaymentsRepository, StoreResult};
 
-impl Kept for Payment {
+impl VersionedRow for Payment {
     fn keys(&self) -> Vec<UniqueKey> {
         let refunds = self.refunds.iter().map(|refund| UniqueKey::Refund(refund.id));
         refunds.chain(self.state.is_live().then_some(UniqueKey::LivePayment(self.order_id))).collect()
@@ -35,10 +35,10 @@ impl<E: Engine> PaymentsRepository for TableStore<E> {
         Ok(self.read(|state| state.payments.select(is_it))?.into_iter().next())
     }
 
-    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
-        let due = |payment: &Payment| payment.remote.look_at.is_some_and(|at| at <= now);
+    async fn payments_due_for_poll(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+        let due = |payment: &Payment| payment.remote.poll_at.is_some_and(|at| at <= now);
         let mut due = self.read(|state| state.payments.select(due))?;
-        due.sort_by_key(|payment| (payment.remote.look_at, payment.id));
+        due.sort_by_key(|payment| (payment.remote.poll_at, payment.id));
         due.truncate(limit as usize);
         Ok(due)
     }

@@ -1,22 +1,22 @@
 //! Promotions, their use counters, and tax rates. (Their reads are in `catalog.rs`.)
 
 use super::engine::{ReadRows, WriteRows, json_key};
-use super::state::{Judged, Kept, State, UniqueKey};
+use super::state::{Judged, State, UniqueKey, VersionedRow};
 use crate::batch::Conflict;
 use crate::model::catalog::{
-    CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
+    CountedOffer, CountedPromotion, Counter, Customer, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
 };
 use crate::store::StoreResult;
 
 json_key!(Counter);
 
-impl Kept for Promotion {
+impl VersionedRow for Promotion {
     fn keys(&self) -> Vec<UniqueKey> {
         self.code_key.clone().map(UniqueKey::PromotionCode).into_iter().collect()
     }
 }
 
-impl Kept for TaxRate {
+impl VersionedRow for TaxRate {
     fn keys(&self) -> Vec<UniqueKey> {
         vec![UniqueKey::TaxRate(self.tax_class.clone(), self.country.clone(), self.region_key.clone())]
     }
@@ -47,7 +47,7 @@ impl<T: ReadRows> State<'_, T> {
         };
         let mut promotions = Vec::new();
         for promotion in self.promotions.select(wanted)? {
-            let mut offered = Offered {
+            let mut offered = CountedOffer {
                 uses: self.count(&Counter::Promotion(promotion.id))?,
                 customer_uses: 0,
                 categories: std::collections::BTreeSet::new(),

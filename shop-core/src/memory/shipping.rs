@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::state::{Judged, Kept, State, write};
+use super::state::{Judged, State, VersionedRow, write};
 use crate::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique, Write};
 use crate::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use crate::model::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingSort, Zone};
@@ -12,10 +12,10 @@ use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{ShippingRepository, StoreResult};
 
-impl Kept for SavedAddress {}
-impl Kept for Shipment {}
+impl VersionedRow for SavedAddress {}
+impl VersionedRow for Shipment {}
 
-impl Kept for Zone {
+impl VersionedRow for Zone {
     fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
         write(state, change)?;
         match change {
@@ -27,7 +27,7 @@ impl Kept for Zone {
     }
 }
 
-impl Kept for Method {
+impl VersionedRow for Method {
     fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
         write(state, change)?;
         match change {
@@ -85,7 +85,7 @@ impl<E: Engine> ShippingRepository for TableStore<E> {
         self.read(|state| Ok(page(state.zones.values()?, request)))
     }
 
-    async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
+    async fn shipping_rates(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
         self.read(|state| Ok((state.zones.values()?, state.methods.values()?)))
     }
 

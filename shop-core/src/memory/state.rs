@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::engine::{ReadRows, Row, WriteRows, json_key};
-use super::table::Table;
-use crate::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Versioned, Write};
+use super::engine::{EngineRow, ReadRows, WriteRows, json_key};
+use super::table::TypedTable;
+use crate::batch::{Batch, Change, Conflict, Entity, Precondition, RowWrite, Unique, Versioned, Write};
 use crate::clock::Timestamp;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
-use crate::idempotency::{Answer, AnswerKey};
+use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use crate::model::accounts::{DailyCount, DailyLimit, Otp};
 use crate::model::catalog::{Counter, PricePeriod};
 use crate::model::inventory::{Movement, StockLevel};
@@ -32,16 +32,16 @@ macro_rules! state {
     ([$($table:ident: $key:ty => $row:ty,)+] $($entity:ident: $versioned:ty => $versioned_table:ident;)+) => {
         /// All stored rows, as one transaction sees them.
         pub(super) struct State<'t, T> {
-            $(pub(super) $table: Table<'t, T, $key, $row>,)+
-            $(pub(super) $versioned_table: Table<'t, T, Uuid, $versioned>,)+
+            $(pub(super) $table: TypedTable<'t, T, $key, $row>,)+
+            $(pub(super) $versioned_table: TypedTable<'t, T, Uuid, $versioned>,)+
         }
 
         impl<'t, T: ReadRows> State<'t, T> {
             /// The tables of a transaction.
             pub(super) fn of(rows: &'t T) -> Self {
                 Self {
-                    $($table: Table::new(rows, stringify!($table)),)+
-                    $($versioned_table: Table::new(rows, stringify!($versioned_table)),)+
+                    $($table: TypedTable::new(rows, stringify!($table)),)+
+                    $($versioned_table: TypedTable::new(rows, stringify!($versioned_table)),)+
                 }
             }
 
@@ -64,7 +64,7 @@ macro_rules! state {
         impl<T: WriteRows> State<'_, T> {
             fn write_row(&mut self, write: &RowWrite) -> Judged {
                 match write {
-                    $(RowWrite::$entity(change) => Kept::write(self, change),)+
+                    $(RowWrite::$entity(change) => VersionedRow::write(self, change),)+
                 }
             }
         }
@@ -72,17 +72,17 @@ macro_rules! state {
 }
 
 /// The table of a kind of row, and that of all unique keys.
-pub(super) type Tables<'s, 't, T, R> = (&'s mut Table<'t, T, Uuid, R>, &'s mut Table<'t, T, UniqueKey, Uuid>);
+pub(super) type Tables<'s, 't, T, R> = (&'s mut TypedTable<'t, T, Uuid, R>, &'s mut TypedTable<'t, T, UniqueKey, Uuid>);
 
 /// A kind of row that has a table.
-pub(super) trait Stored: Versioned + Row + row::Row {
+pub(super) trait Stored: Versioned + EngineRow + row::Row {
     /// Its tables.
     fn tables<'s, 't, T>(state: &'s mut State<'t, T>) -> Tables<'s, 't, T, Self>;
 }
 
 /// How a kind of row that counts versions is kept.
-pub(super) trait Kept: Stored {
-    /// Its unique keys beside the id, in the order in which they are judged.
+pub(super) trait VersionedRow: Stored {
+    /// Its unique keys other than the id, in the order in which they are checked.
     fn keys(&self) -> Vec<UniqueKey> {
         Vec::new()
     }
@@ -93,13 +93,16 @@ pub(super) trait Kept: Stored {
     }
 }
 
-fn version_of<T: ReadRows, R: Versioned + Row>(table: &Table<'_, T, Uuid, R>, id: Uuid) -> StoreResult<Option<i64>> {
+fn version_of<T: ReadRows, R: Versioned + EngineRow>(
+    table: &TypedTable<'_, T, Uuid, R>,
+    id: Uuid,
+) -> StoreResult<Option<i64>> {
     Ok(table.get(&id)?.as_ref().map(Versioned::version))
 }
 
 crate::versioned_rows!(state [
     operations: OperationId => Timestamp,
-    answers: AnswerKey => Answer,
+    answers: IdempotencyRecordKey => IdempotencyRecord,
     uniques: UniqueKey => Uuid,
     otps: UserId => Otp,
     daily_counts: DailyKey => DailyCount,
@@ -120,7 +123,7 @@ impl<T: WriteRows> State<'_, T> {
             return Err(Conflict::Exists(Unique::Operation).into());
         }
         self.operations.put(batch.operation, batch.at)?;
-        batch.requires.iter().try_for_each(|require| self.require(require))?;
+        batch.preconditions.iter().try_for_each(|precondition| self.require(precondition))?;
         batch.writes.iter().try_for_each(|write| self.write(write))?;
         self.judge_default_addresses(batch)?;
         self.judge_default_location(batch)
@@ -134,7 +137,7 @@ impl<T: WriteRows> State<'_, T> {
             Write::Orders(write) => self.write_orders(write),
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
-            Write::Answer(answer) => self.write_answer(answer),
+            Write::IdempotencyRecord(answer) => self.write_idempotency_record(answer),
             Write::Forget { before, given_up_before } => self.forget(*before, *given_up_before),
         }
     }
@@ -142,35 +145,39 @@ impl<T: WriteRows> State<'_, T> {
 
 impl<T: ReadRows> State<'_, T> {
     /// The row that holds a unique key.
-    pub(super) fn under<R: Row>(&self, table: &Table<'_, T, Uuid, R>, key: &UniqueKey) -> StoreResult<Option<R>> {
+    pub(super) fn under<R: EngineRow>(
+        &self,
+        table: &TypedTable<'_, T, Uuid, R>,
+        key: &UniqueKey,
+    ) -> StoreResult<Option<R>> {
         self.uniques.get(key)?.map_or(Ok(None), |id| table.get(&id))
     }
 
-    fn require(&self, require: &Require) -> Judged {
+    fn require(&self, require: &Precondition) -> Judged {
         match *require {
-            Require::Version(entity, id, version) => {
+            Precondition::Version(entity, id, version) => {
                 if self.version(entity, id)? == Some(version) {
                     Ok(())
                 } else {
                     Err(Conflict::Stale(entity, id).into())
                 }
             }
-            Require::LiveSession(session, user) => {
+            Precondition::LiveSession(session, user) => {
                 if self.is_live(session, user)? {
                     Ok(())
                 } else {
                     Err(Conflict::Revoked(session).into())
                 }
             }
-            Require::ActiveUser(user) => match self.users.get(&user.0)? {
+            Precondition::ActiveUser(user) => match self.users.get(&user.0)? {
                 Some(user) if user.is_active => Ok(()),
                 _ => Err(Conflict::Inactive(user).into()),
             },
-            Require::AddressesBelow(user, limit) => {
+            Precondition::AddressesBelow(user, limit) => {
                 let addresses = self.addresses.keys_where(|address| address.user_id == user)?;
                 if addresses.len() < limit as usize { Ok(()) } else { Err(Conflict::AddressBookFull(user).into()) }
             }
-            Require::Untracked(variant, location) => match self.levels.get(&(variant, location))? {
+            Precondition::Untracked(variant, location) => match self.levels.get(&(variant, location))? {
                 Some(level) if !level.tracked => Ok(()),
                 _ => Err(Conflict::Stock(variant, Some(location)).into()),
             },
@@ -219,7 +226,7 @@ pub(super) struct DailyKey(pub(super) UserId, pub(super) DailyLimit);
 
 json_key!(DailyKey);
 json_key!(UniqueKey);
-json_key!(AnswerKey);
+json_key!(IdempotencyRecordKey);
 
 impl UniqueKey {
     fn name(&self) -> Unique {
@@ -242,7 +249,7 @@ impl UniqueKey {
 }
 
 /// Applies a change of one row: checks its id or version, then its unique keys.
-pub(super) fn write<T: WriteRows, R: Kept>(state: &mut State<'_, T>, change: &Change<R>) -> Judged {
+pub(super) fn write<T: WriteRows, R: VersionedRow>(state: &mut State<'_, T>, change: &Change<R>) -> Judged {
     let (table, uniques) = R::tables(state);
     let row = match change {
         Change::Insert(row) if table.contains(&row.key())? => {
@@ -276,12 +283,12 @@ pub(super) fn write<T: WriteRows, R: Kept>(state: &mut State<'_, T>, change: &Ch
     Ok(())
 }
 
-fn release<T: WriteRows>(uniques: &mut Table<'_, T, UniqueKey, Uuid>, keys: &[UniqueKey]) -> StoreResult<()> {
+fn release<T: WriteRows>(uniques: &mut TypedTable<'_, T, UniqueKey, Uuid>, keys: &[UniqueKey]) -> StoreResult<()> {
     keys.iter().try_for_each(|key| uniques.remove(key))
 }
 
 /// Inserts an unversioned row.
-pub(super) fn insert<T: WriteRows, R: Row>(table: &mut Table<'_, T, Uuid, R>, id: Uuid, row: R) -> Judged {
+pub(super) fn insert<T: WriteRows, R: EngineRow>(table: &mut TypedTable<'_, T, Uuid, R>, id: Uuid, row: R) -> Judged {
     if table.contains(&id)? {
         return Err(Conflict::Exists(Unique::OtherId).into());
     }

@@ -2,17 +2,17 @@
 
 use std::marker::PhantomData;
 
-use super::engine::{Key, ReadRows, Row, WriteRows};
+use super::engine::{EngineKey, EngineRow, ReadRows, WriteRows};
 use crate::store::StoreResult;
 
 /// Rows of one kind, by key.
-pub(super) struct Table<'t, T, K, V> {
+pub(super) struct TypedTable<'t, T, K, V> {
     rows: &'t T,
     name: &'static str,
     kind: PhantomData<fn() -> (K, V)>,
 }
 
-impl<'t, T: ReadRows, K: Key, V: Row> Table<'t, T, K, V> {
+impl<'t, T: ReadRows, K: EngineKey, V: EngineRow> TypedTable<'t, T, K, V> {
     pub(super) fn new(rows: &'t T, name: &'static str) -> Self {
         Self { rows, name, kind: PhantomData }
     }
@@ -41,7 +41,7 @@ impl<'t, T: ReadRows, K: Key, V: Row> Table<'t, T, K, V> {
     }
 }
 
-impl<T: WriteRows, K: Key, V: Row> Table<'_, T, K, V> {
+impl<T: WriteRows, K: EngineKey, V: EngineRow> TypedTable<'_, T, K, V> {
     /// Writes a row, and replaces an existing one.
     pub(super) fn put(&mut self, key: K, row: V) -> StoreResult<()> {
         self.rows.put(self.name, key, row)

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Sort, SortKey};
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// How long a one-time password is valid, in minutes.
 pub const OTP_LIFETIME_MINUTES: i64 = 10;
@@ -347,6 +347,6 @@ pub enum MailJob {
     },
 }
 
-words! {
+string_enums! {
     DailyLimit { Mails => "mails", OtpTries => "otp_tries" }
 }

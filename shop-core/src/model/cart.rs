@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
 use crate::money::Currency;
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// The maximum number of lines in a cart; limited because an order of the cart is a single batch.
 pub const MAX_CART_ITEMS: usize = 200;
@@ -67,6 +67,6 @@ pub struct CartItem {
     pub quantity: i64,
 }
 
-words! {
+string_enums! {
     CartStatus { Open => "open", Ordered => "ordered", Merged => "merged" }
 }

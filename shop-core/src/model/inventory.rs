@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::id::{LocationId, MovementId, OrderId, OrderItemId, ProductId, ReservationId, VariantId};
 use crate::page::{CreationSort, Sort, SortKey};
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// A place that holds stock, such as a warehouse or a store.
 ///
@@ -319,7 +319,7 @@ impl SortKey for StockSort {
     }
 }
 
-words! {
+string_enums! {
     MovementReason {
         Received => "received", Returned => "returned", Damaged => "damaged", Lost => "lost",
         Correction => "correction", Shipped => "shipped", Transfer => "transfer",

@@ -10,7 +10,7 @@ use crate::model::orders::{Draft, DraftSort, Order, OrderSort, Return, ReturnSor
 use crate::model::outbox::{Delivery, DeliverySort, Webhook, WebhookSort};
 use crate::model::payments::{Payment, PaymentSort};
 use crate::model::shipping::{Method, SavedAddress, Shipment, ShippingSort, Zone};
-use crate::page::{Listed, SortValue};
+use crate::page::{SortValue, Sortable};
 
 fn instant(time: Timestamp) -> SortValue {
     SortValue::Number(time.timestamp_micros())
@@ -18,7 +18,7 @@ fn instant(time: Timestamp) -> SortValue {
 
 macro_rules! listed {
     ($($row:ty, $key:ident, |$this:ident, $sort:ident| $value:expr, $id:expr;)+) => {$(
-        impl Listed for $row {
+        impl Sortable for $row {
             type Key = $key;
 
             fn sort_value(&self, $sort: $key) -> SortValue {

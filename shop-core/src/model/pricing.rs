@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{PromotionId, TaxRateId};
 use crate::money::{Amount, Ratio, saturating_sum as sum};
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// The kind of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ impl Explanation {
     }
 }
 
-words! {
+string_enums! {
     AdjustmentKind {
         Promotion => "promotion", Shipping => "shipping", FreeShipping => "free_shipping", Tax => "tax",
         IncludedTax => "included_tax", Rounding => "rounding",

@@ -7,7 +7,7 @@ use crate::id::{AddressId, MethodId, OrderId, OrderItemId, ShipmentId, UserId, Z
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,7 +261,7 @@ pub struct ShipmentFilter {
 /// The sort key of the lists in this domain.
 pub type ShippingSort = CreationSort;
 
-words! {
+string_enums! {
     ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }
     TrackingStatus {
         Shipped => "shipped", InTransit => "in_transit", OutForDelivery => "out_for_delivery", Delivered => "delivered",

@@ -32,7 +32,7 @@ impl Offer {
     }
 
     /// A guest's input to order a cart.
-    pub(crate) fn wishes(&self) -> PlaceOrder {
+    pub(crate) fn order_input(&self) -> PlaceOrder {
         PlaceOrder {
             shipping_address: AddressInput {
                 first_name: "Ada".into(),
@@ -53,8 +53,8 @@ impl Offer {
 
 /// A guest with a cart of one variant.
 pub(crate) fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
-    let wish = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
-    let cart = block_on(world.shop.carts().add_item(&Actor::anonymous(), wish)).unwrap();
+    let item = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
+    let cart = block_on(world.shop.carts().add_item(&Actor::anonymous(), item)).unwrap();
     let token = cart.token.unwrap();
     block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
 }
@@ -84,20 +84,20 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
         version: 1,
     };
     let (products, stock) = (&goods.products, &goods.stock);
-    let (zone, tariff) = (&zone, &method);
-    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
+    let (zone, shipping_rates) = (&zone, &method);
+    block_on(world.shop.execute(&Actor::system(), |mut context| async move {
         let location_id = world.shop.store().locations().await?[0].id;
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         batch.write(Change::Insert(zone.clone()));
-        batch.write(Change::Insert(tariff.clone()));
+        batch.write(Change::Insert(shipping_rates.clone()));
         for (product, level) in products.iter().zip(stock) {
             batch.write(Change::Insert(product.clone()));
-            for period in next_periods(None, product, &[], moment.now()) {
+            for period in next_periods(None, product, &[], context.now()) {
                 batch.write(CatalogWrite::PricePeriod(period));
             }
             batch.write(InventoryWrite::InsertLevel(StockLevel { location_id, ..level.clone() }));
             batch.write(InventoryWrite::Movement(Movement {
-                id: moment.id(),
+                id: context.id(),
                 variant_id: level.variant_id,
                 sku: level.sku.clone(),
                 location_id,
@@ -105,7 +105,7 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
                 reason: MovementReason::Received,
                 note: String::new(),
                 order_id: None,
-                created_at: moment.now(),
+                created_at: context.now(),
             }));
         }
         Ok(Decision { batch, reply: () })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cart::Goods;
+use crate::cart::CartContents;
 use crate::id::{OrderId, ProductId, VariantId};
 use crate::model::orders::{Draft, Order, OrderItem};
 use crate::model::payments::Payment;
@@ -144,7 +144,7 @@ pub struct DraftItemView {
 impl DraftView {
     /// Prices a draft; `goods` has the products of its lines. Sums saturate, as in a cart.
     #[must_use]
-    pub fn new(draft: Draft, goods: &Goods) -> Self {
+    pub fn new(draft: Draft, goods: &CartContents) -> Self {
         // Products are never deleted, so every line is found.
         let line = |item: &crate::model::orders::DraftItem| {
             let (product, variant) = goods.find(item.variant_id)?;

@@ -46,10 +46,9 @@ impl Content {
             Self::Mail(MailJob::PasswordChanged { .. }) => Some("password_changed"),
             Self::Mail(MailJob::OrderLookup { .. }) => Some("order_lookup"),
             Self::OrderMail(mail) => Some(mail.news.template()),
-            Self::Mail(MailJob::ClaimOrders { .. })
-            | Self::Event(_)
-            | Self::GatewayCall(_)
-            | Self::GatewayNotice(_) => None,
+            Self::Mail(MailJob::ClaimOrders { .. }) | Self::Event(_) | Self::GatewayCall(_) | Self::GatewayEvent(_) => {
+                None
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ mod webhooks;
 pub use mails::Mails;
 pub use subscriber::Subscriber;
 pub use webhooks::{
-    MemorySender, Revealed, SECRET_OVERLAP, TargetError, WebhookInput, WebhookMessage, WebhookSender, Webhooks,
-    is_public, webhook_url,
+    MemorySender, SECRET_OVERLAP, TargetError, WebhookInput, WebhookMessage, WebhookSender, WebhookWithSecret,
+    Webhooks, is_public, webhook_url,
 };
 
 pub use crate::batch::OutboxWrite;

@@ -15,15 +15,15 @@ use crate::error::BoxError;
 use crate::id::{OrderId, PaymentId, ProductId};
 use crate::model::outbox::{Event, EventKind};
 use crate::secret::Secret;
+use crate::string_enum::StringEnum as _;
 use crate::testing::{PASSWORD, World, block_on, world_with};
-use crate::word::Word as _;
 
 /// A subscriber that records all events.
 #[derive(Default)]
-struct Ear(Mutex<Vec<Event>>);
+struct Recorder(Mutex<Vec<Event>>);
 
 #[async_trait]
-impl Subscriber for Ear {
+impl Subscriber for Recorder {
     fn name(&self) -> &'static str {
         "ear"
     }
@@ -65,8 +65,8 @@ impl Journey {
 }
 
 /// Triggers every kind of event once, except those of gateways and returns, which are tested there.
-fn journey(ear: &Arc<Ear>) -> Journey {
-    let world = world_with(|builder| builder.subscriber(Arc::clone(ear) as _));
+fn journey(recorder: &Arc<Recorder>) -> Journey {
+    let world = world_with(|builder| builder.subscriber(Arc::clone(recorder) as _));
     let (staff, ada) = (world.staff("eve"), world.customer("ada"));
     let journey = Journey { world, staff, ada };
     let Journey { world, staff, .. } = &journey;
@@ -91,11 +91,11 @@ fn journey(ear: &Arc<Ear>) -> Journey {
     // Buys the remaining stock, so that stock is low.
     let (order, payment) = journey.order("TEA", 5);
     block_on(shop.payments().capture(staff, payment, input(json!({})), None)).unwrap();
-    let parcel =
+    let shipment =
         block_on(shop.shipping().create_shipment(staff, input(json!({"order_id": order})), None)).unwrap().value;
     for status in ["shipped", "delivered"] {
         tick();
-        block_on(shop.shipping().track_shipment(staff, parcel.id, input(json!({"status": status})), None)).unwrap();
+        block_on(shop.shipping().track_shipment(staff, shipment.id, input(json!({"status": status})), None)).unwrap();
     }
     block_on(shop.payments().refund(staff, payment, input(json!({"amount": "1"})), None)).unwrap();
     journey.product("POT", 5);
@@ -107,16 +107,16 @@ fn journey(ear: &Arc<Ear>) -> Journey {
 
 #[test]
 fn every_event_is_told_with_what_it_is_about() {
-    let ear = Arc::<Ear>::default();
-    journey(&ear);
-    let heard = ear.0.lock().unwrap().clone();
+    let recorder = Arc::<Recorder>::default();
+    journey(&recorder);
+    let heard = recorder.0.lock().unwrap().clone();
     let mut told: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     for event in &heard {
-        told.entry(event.kind.word()).or_default().push(event);
+        told.entry(event.kind.as_str()).or_default().push(event);
     }
     let elsewhere = [EventKind::PaymentFailed, EventKind::ReturnUpdated, EventKind::OrderWithdrawn];
     let expected: Vec<_> =
-        EventKind::ALL.iter().filter(|kind| !elsewhere.contains(kind)).map(|kind| kind.word()).collect();
+        EventKind::ALL.iter().filter(|kind| !elsewhere.contains(kind)).map(|kind| kind.as_str()).collect();
     let mut sorted = expected.clone();
     sorted.sort_unstable();
     assert_eq!(told.keys().copied().collect::<Vec<_>>(), sorted);
@@ -131,13 +131,13 @@ fn every_event_is_told_with_what_it_is_about() {
     };
     for event in &heard {
         let data = event.data.as_object().unwrap();
-        for field in fields(event.kind.word()) {
+        for field in fields(event.kind.as_str()) {
             assert!(data.contains_key(*field), "{field} is not in {event:?}");
         }
         // Events about parts of an order have the order as their aggregate.
         let order = data.get("order_id").or_else(|| data.get("number").and(data.get("id")));
         if let Some(order) = order {
-            assert_eq!(*order, json!(event.thing), "{event:?}");
+            assert_eq!(*order, json!(event.subject), "{event:?}");
         }
         let text = event.data.to_string();
         assert!(!text.contains("password") && !text.contains("SW1Y"), "{text}");

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::window::before;
-use super::{Cursor, Listed, PageRequest, PageWindow};
+use super::{Cursor, PageRequest, PageWindow, Sortable};
 
-/// So many lists (with a filter and an order) are remembered; then the one that was not used for longest is forgotten.
+/// The maximum number of lists (with a filter and an order) are remembered; then the one that was not used for longest
+/// is forgotten.
 const LISTS: usize = 128;
 /// So many places of each; then every second one is forgotten.
 const PLACES: usize = 512;
@@ -23,12 +24,12 @@ pub struct PageMemo {
 
 #[derive(Debug, Default)]
 struct Lists {
-    by_name: HashMap<String, List>,
+    by_name: HashMap<String, RememberedList>,
     clock: u64,
 }
 
 #[derive(Debug, Default)]
-struct List {
+struct RememberedList {
     generation: i64,
     used: u64,
     total: Option<u64>,
@@ -61,7 +62,7 @@ impl PageMemo {
     }
 
     /// Remembers where a page begins and where it ends, by the rows that were read for it.
-    pub fn keep_page<T: Listed>(
+    pub fn keep_page<T: Sortable>(
         &self,
         list: &str,
         generation: i64,
@@ -110,7 +111,7 @@ impl PageMemo {
         });
     }
 
-    fn keep(&self, name: &str, generation: i64, change: impl FnOnce(&mut List)) {
+    fn keep(&self, name: &str, generation: i64, change: impl FnOnce(&mut RememberedList)) {
         let mut lists = self.lock();
         lists.clock += 1;
         let clock = lists.clock;
@@ -125,7 +126,7 @@ impl PageMemo {
             return;
         }
         if list.generation < generation {
-            *list = List { generation, used: clock, ..List::default() };
+            *list = RememberedList { generation, used: clock, ..RememberedList::default() };
         }
         change(list);
     }
@@ -136,7 +137,7 @@ impl PageMemo {
 }
 
 impl Lists {
-    fn at(&mut self, name: &str, generation: i64) -> Option<&List> {
+    fn at(&mut self, name: &str, generation: i64) -> Option<&RememberedList> {
         self.clock += 1;
         let clock = self.clock;
         let list = self.by_name.get_mut(name)?;

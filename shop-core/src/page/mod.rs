@@ -127,7 +127,7 @@ pub struct Page<T> {
 }
 
 /// A row that can be listed, with its sort values. They are the same in every store.
-pub trait Listed {
+pub trait Sortable {
     /// The sort keys of the list.
     type Key: SortKey;
     /// The row's value of a key: stores save it with the row, order by it and put it into cursors.
@@ -262,19 +262,19 @@ impl<K: SortKey> PageRequest<K> {
     }
 
     /// The row's values of this order's sort keys.
-    pub fn keys_of<T: Listed<Key = K>>(&self, row: &T) -> Vec<SortValue> {
+    pub fn keys_of<T: Sortable<Key = K>>(&self, row: &T) -> Vec<SortValue> {
         self.order.iter().map(|sort| row.sort_value(sort.key)).collect()
     }
 
     /// A forward cursor at a row: it leads to the rows after it.
-    pub(crate) fn cursor_at<T: Listed<Key = K>>(&self, row: &T) -> Cursor {
+    pub(crate) fn cursor_at<T: Sortable<Key = K>>(&self, row: &T) -> Cursor {
         Cursor { keys: self.keys_of(row), id: row.tie_breaker(), backward: false, order: self.order_text() }
     }
 
     /// Builds the page from the rows beyond its cursor. `rows` are the first `size + 1` (or all, if fewer) in the
     /// direction of travel, nearest to the cursor first. For [`Position::Start`] they are the first of the list.
     #[must_use]
-    pub fn page_by_cursor<T: Listed<Key = K>>(&self, mut rows: Vec<T>) -> Page<T> {
+    pub fn page_by_cursor<T: Sortable<Key = K>>(&self, mut rows: Vec<T>) -> Page<T> {
         let backward = matches!(&self.position, Position::Cursor(cursor) if cursor.backward);
         let size = self.size as usize;
         let more = rows.len() > size;

@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::page::{Listed, Page, PageRequest, Position, SortValue};
+use crate::page::{Page, PageRequest, Position, SortValue, Sortable};
 
 /// Sorts the rows and returns the requested page.
-pub(crate) fn page<T: Listed + Clone>(rows: impl IntoIterator<Item = T>, request: &PageRequest<T::Key>) -> Page<T> {
+pub(crate) fn page<T: Sortable + Clone>(rows: impl IntoIterator<Item = T>, request: &PageRequest<T::Key>) -> Page<T> {
     let mut rows: Vec<Placed<T>> =
         rows.into_iter().map(|row| Placed { keys: request.keys_of(&row), id: row.tie_breaker(), row }).collect();
     rows.sort_by(|left, right| request.compare(left.place(), right.place()));

@@ -67,13 +67,13 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::page::{CreationSort, Listed, PageMemo, PageRequest, Position, SortValue};
+    use crate::page::{CreationSort, PageMemo, PageRequest, Position, SortValue, Sortable};
 
     /// The row with this number of a list of numbers.
     #[derive(Debug, Clone, Copy, PartialEq)]
     struct Row(u64);
 
-    impl Listed for Row {
+    impl Sortable for Row {
         type Key = CreationSort;
 
         fn sort_value(&self, _: CreationSort) -> SortValue {

@@ -4,7 +4,7 @@
 //! implements a [`RemoteGateway`]. `examples/custom_gateway` is a complete example; its `GUIDE.md` explains it.
 
 #[cfg(any(test, feature = "conformance"))]
-pub mod bank;
+pub mod fake_gateway;
 mod input;
 pub mod operations;
 pub(crate) mod remote;
@@ -17,11 +17,11 @@ pub use service::Payments;
 pub use view::{GatewayView, RefundView};
 
 pub use crate::gateway::{
-    CaptureCall, ChargeLimits, ConfirmCall, CreateCall, GatewayError, InvalidNotice, ManualGateway, NoticeHeaders,
-    PaymentGateway, RefundCall, RemoteGateway, RemoteRefund, Snapshot, VoidCall,
+    CaptureCall, ChargeLimits, ConfirmCall, CreateCall, GatewayError, GatewayEventHeaders, InvalidGatewayEvent,
+    ManualGateway, PaymentGateway, RefundCall, RemoteGateway, RemoteRefund, Snapshot, VoidCall,
 };
 pub use crate::model::payments::{
-    Asking, CancelWish, GatewayCall, GatewayNotice, Payment, PaymentFilter, PaymentSort, PaymentState, Refund,
-    RefundState, RefundedTax, RemotePayment, RemoteState, Step, Wish,
+    CancelReason, GatewayCall, GatewayCommand, GatewayEvent, GatewayOperation, Payment, PaymentFilter, PaymentSort,
+    PaymentState, PendingCall, Refund, RefundState, RefundedTax, RemotePayment, RemoteState,
 };
 pub use crate::store::PaymentsRepository;

@@ -1,7 +1,7 @@
 //! Explains how a price came about.
 
 use super::Basket;
-use super::promotions::{Discounts, Outcome};
+use super::promotions::{CouponOutcome, Discounts};
 use crate::model::pricing::{Adjustment, AdjustmentKind, Explanation, UsedTaxRate};
 use crate::money::Amount;
 
@@ -22,7 +22,7 @@ pub(super) fn explain(
         add(kind, &used.name, Amount(-used.amount.0), used.code.as_ref());
     }
     for coupon in &discounts.coupons {
-        if let Outcome::Unmet(why) | Outcome::Gone(why) = &coupon.outcome {
+        if let CouponOutcome::Unmet(why) | CouponOutcome::Gone(why) = &coupon.outcome {
             add(Kind::Promotion, why, Amount::ZERO, Some(&coupon.code));
         }
     }

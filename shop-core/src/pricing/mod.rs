@@ -20,14 +20,15 @@
 //! largest remainder, so parts always sum to their whole, to the minor unit. An [`Adjustment`] explains every amount
 //! that is not a line's price.
 //!
-//! The [`Outcome`] of a coupon says whether it applies. If the cart does not meet its conditions ([`Outcome::Unmet`]),
-//! the coupon stays in the cart without effect, with the reason, and does not block the order. A coupon that this buyer
-//! can no longer use ([`Outcome::Gone`]) blocks the order, so that the buyer never pays more than the cart promised.
+//! The [`CouponOutcome`] of a coupon says whether it applies. If the cart does not meet its conditions
+//! ([`CouponOutcome::Unmet`]), the coupon stays in the cart without effect, with the reason, and does not block the
+//! order. A coupon that this buyer can no longer use ([`CouponOutcome::Gone`]) blocks the order, so that the buyer
+//! never pays more than the cart promised.
 
 mod explain;
-mod place;
 mod promotions;
 mod provider;
+mod rates;
 mod tax;
 #[cfg(test)]
 mod tests;
@@ -38,9 +39,9 @@ use crate::id::{CategoryId, ProductId, UserId, VariantId};
 use crate::model::catalog::PriceRules;
 use crate::money::{Amount, Currency, saturating_sum as sum};
 
-pub(crate) use place::{region_of, tax_countries};
-pub use promotions::{Coupon, Outcome};
+pub use promotions::{Coupon, CouponOutcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
+pub(crate) use rates::{region_of, tax_countries};
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{count_unpaid, give_back_uses, take_uses};
 
@@ -51,7 +52,7 @@ pub use crate::money::{Ratio, share};
 
 /// A priced line of a basket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct BasketLine<'a> {
     /// The variant that is bought; at most one line per variant.
     pub variant_id: VariantId,
     /// The product that the variant belongs to.
@@ -66,7 +67,7 @@ pub struct Line<'a> {
     pub quantity: i64,
 }
 
-impl Line<'_> {
+impl BasketLine<'_> {
     /// Unit price times quantity. Saturates: the total is then above [`Amount::MAX`], and such an order is refused.
     #[must_use]
     pub fn total(&self) -> Amount {
@@ -80,7 +81,7 @@ pub struct Basket<'a> {
     /// The currency of every amount.
     pub currency: Currency,
     /// The lines to price.
-    pub lines: &'a [Line<'a>],
+    pub lines: &'a [BasketLine<'a>],
     /// The coupon codes, as entered.
     pub coupons: &'a [String],
     /// The buyer's account; `None` for a guest.

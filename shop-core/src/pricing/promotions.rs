@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Basket, sum};
-use crate::model::catalog::{Offer, Offered, PriceRules, Promotion, code_key};
+use crate::model::catalog::{CountedOffer, Offer, PriceRules, Promotion, code_key};
 use crate::model::pricing::UsedPromotion;
 use crate::money::{Amount, half_up, share};
 
@@ -13,12 +13,12 @@ pub struct Coupon {
     /// The code, as entered.
     pub code: String,
     /// Whether it applies, and why not.
-    pub outcome: Outcome,
+    pub outcome: CouponOutcome,
 }
 
 /// Whether a coupon applies to a basket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CouponOutcome {
     /// It applies and takes this amount off. Zero in a cart for free shipping, since the shipping price is not known
     /// yet.
     Applied(Amount),
@@ -45,7 +45,7 @@ pub(super) struct Discounts {
 
 /// A promotion that may apply, and the index of the coupon that requests it; `None` if it is automatic.
 struct Candidate<'a> {
-    offered: &'a Offered,
+    offered: &'a CountedOffer,
     coupon: Option<usize>,
 }
 
@@ -62,14 +62,14 @@ pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
         let key = code_key(code);
         let found = rules.promotions.iter().find(|offered| offered.promotion.code_key.as_deref() == Some(&*key));
         candidates.extend(found.map(|offered| Candidate { offered, coupon: Some(index) }));
-        let outcome = Outcome::Gone("There is no such coupon.".into());
+        let outcome = CouponOutcome::Gone("There is no such coupon.".into());
         discounts.coupons.push(Coupon { code: code.clone(), outcome });
     }
     candidates.sort_by_key(|candidate| {
         let Promotion { id, priority, .. } = candidate.offered.promotion;
         (std::cmp::Reverse(priority), candidate.coupon.is_none(), id)
     });
-    let subtotal = sum(basket.lines.iter().map(super::Line::total));
+    let subtotal = sum(basket.lines.iter().map(super::BasketLine::total));
     // Whether a non-combinable promotion has been applied.
     let mut closed = false;
     for Candidate { offered, coupon } in candidates {
@@ -77,11 +77,11 @@ pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
         let outcome = match judge(basket, offered, rules.customer_orders, subtotal) {
             Some(refusal) => refusal,
             None if closed || (!promotion.combinable && !discounts.used.is_empty()) => {
-                Outcome::Unmet("It cannot be combined with the other offers that apply.".into())
+                CouponOutcome::Unmet("It cannot be combined with the other offers that apply.".into())
             }
             None => take(basket, offered, &mut discounts),
         };
-        if let Outcome::Applied(amount) = outcome {
+        if let CouponOutcome::Applied(amount) = outcome {
             closed = !promotion.combinable;
             discounts.used.push(UsedPromotion {
                 promotion_id: promotion.id,
@@ -99,9 +99,9 @@ pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
 }
 
 /// Why a promotion is refused, not counting its matching lines and whether it combines with others.
-fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: Amount) -> Option<Outcome> {
+fn judge(basket: &Basket<'_>, offered: &CountedOffer, orders: Option<i64>, subtotal: Amount) -> Option<CouponOutcome> {
     let promotion = &offered.promotion;
-    let gone = |why: &'static str| Some(Outcome::Gone(why.into()));
+    let gone = |why: &'static str| Some(CouponOutcome::Gone(why.into()));
     let reached = |limit: Option<i64>, uses: i64| limit.is_some_and(|limit| uses >= limit);
     if !promotion.active || promotion.currency != basket.currency {
         gone("It is not valid.")
@@ -126,12 +126,12 @@ fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: 
     } else {
         let least = promotion.min_subtotal.filter(|least| subtotal < *least)?;
         let least = promotion.currency.format_amount(least);
-        Some(Outcome::Unmet(format!("It needs a subtotal of at least {least} {}.", promotion.currency).into()))
+        Some(CouponOutcome::Unmet(format!("It needs a subtotal of at least {least} {}.", promotion.currency).into()))
     }
 }
 
 /// Applies a promotion to what the earlier ones left.
-fn take(basket: &Basket<'_>, offered: &Offered, discounts: &mut Discounts) -> Outcome {
+fn take(basket: &Basket<'_>, offered: &CountedOffer, discounts: &mut Discounts) -> CouponOutcome {
     let promotion = &offered.promotion;
     let mut lines = Vec::with_capacity(basket.lines.len());
     let mut left = Vec::with_capacity(basket.lines.len());
@@ -143,7 +143,7 @@ fn take(basket: &Basket<'_>, offered: &Offered, discounts: &mut Discounts) -> Ou
         }
     }
     if lines.is_empty() && !basket.lines.is_empty() {
-        return Outcome::Unmet("It is not for anything that is in the cart.".into());
+        return CouponOutcome::Unmet("It is not for anything that is in the cart.".into());
     }
     let parts = match promotion.offer {
         Offer::FreeShipping => return ship_for_nothing(basket, discounts),
@@ -151,31 +151,33 @@ fn take(basket: &Basket<'_>, offered: &Offered, discounts: &mut Discounts) -> Ou
         Offer::Fixed { amount } => share(amount.min(sum(left.iter().copied())), &left),
         Offer::BuyXGetY { buy, get } => match free_pieces(basket, &lines, &left, buy, get) {
             Some(parts) => parts,
-            None => return Outcome::Unmet(format!("It needs {} matching pieces.", buy.saturating_add(get)).into()),
+            None => {
+                return CouponOutcome::Unmet(format!("It needs {} matching pieces.", buy.saturating_add(get)).into());
+            }
         },
     };
     let amount = sum(parts.iter().copied());
     if amount == Amount::ZERO {
-        return Outcome::Idle;
+        return CouponOutcome::Idle;
     }
     for (index, part) in lines.into_iter().zip(parts) {
         if let Some(taken) = discounts.lines.get_mut(index) {
             taken.0 = taken.0.saturating_add(part.0);
         }
     }
-    Outcome::Applied(amount)
+    CouponOutcome::Applied(amount)
 }
 
-fn ship_for_nothing(basket: &Basket<'_>, discounts: &mut Discounts) -> Outcome {
+fn ship_for_nothing(basket: &Basket<'_>, discounts: &mut Discounts) -> CouponOutcome {
     match basket.shipping {
         // The shipping price is not known yet.
-        None if !basket.lines.is_empty() => Outcome::Applied(Amount::ZERO),
+        None if !basket.lines.is_empty() => CouponOutcome::Applied(Amount::ZERO),
         Some((_, price)) if price > discounts.shipping => {
             let amount = Amount(price.0 - discounts.shipping.0);
             discounts.shipping = price;
-            Outcome::Applied(amount)
+            CouponOutcome::Applied(amount)
         }
-        _ => Outcome::Idle,
+        _ => CouponOutcome::Idle,
     }
 }
 

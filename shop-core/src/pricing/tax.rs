@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::RatesHere;
-use super::{Basket, Line, sum};
+use super::rates::ApplicableRates;
+use super::{Basket, BasketLine, sum};
 use crate::id::{TaxRateId, VariantId};
 use crate::model::catalog::TaxRate;
 use crate::model::pricing::{TaxRateVersion, TaxedShipping, UsedTaxRate};
@@ -70,7 +70,7 @@ pub fn own_rates<'a>(
     address: &Address,
     lines: impl IntoIterator<Item = (VariantId, &'a str)>,
 ) -> (TaxQuote, Vec<TaxRateId>) {
-    let here = RatesHere::of(rates, address);
+    let here = ApplicableRates::of(rates, address);
     let mut quote = TaxQuote::default();
     let mut shipping_shares = Vec::new();
     for (variant, class) in lines {
@@ -157,7 +157,7 @@ fn base_of<'a, 'b>(bases: &'b mut Vec<Base<'a>>, rate: &'a NamedRate) -> &'b mut
 /// to shipping. Values are after discounts; if all are zero, before discounts; if those are zero too, the quantities. A
 /// percentage with a zero part is left out, unless it is the only one.
 fn shipping_parts<'a>(
-    lines: &[Line<'_>],
+    lines: &[BasketLine<'_>],
     nets: &[Amount],
     of_lines: &[Option<&'a NamedRate>],
     shipping: Amount,

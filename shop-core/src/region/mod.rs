@@ -4,7 +4,7 @@
 //! (`IN-OR`), codes of other shops (`BC` for Mexico's `BCN`). [`find`] knows them all and answers the code of today.
 //!
 //! Some territories are a country of ISO 3166-1 and a subdivision of another one: `PR` and `US-PR`, `RE` and `FR-974`. A
-//! [`Place`] is the same however it is written.
+//! [`Jurisdiction`] is the same however it is written.
 //!
 //! The table (`data.tsv`) is made by `scripts/regions`, which names its sources. It is text in the binary, and read by the
 //! section of a country where it is asked for: nothing of it is kept in memory but where the sections begin.
@@ -17,7 +17,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::text::fold;
 pub(crate) use nearest::example;
-use table::{Row, rows, territories};
+use table::{Subdivision, rows, territories};
 
 /// Which one is meant where a name is that of a subdivision and of what it lies in, as `Madrid` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum Breadth {
 
 /// A place that rules differ by, however it is written: a territory with a country code of its own is that country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Jurisdiction {
     /// ISO 3166-1 alpha-2.
     pub(crate) country: &'static str,
     /// A code of ISO 3166-2 without the country's; `None` for the whole country.
@@ -60,7 +60,7 @@ pub(crate) fn is_code(country: &str, code: &str) -> bool {
 }
 
 /// The row of a code, written with or without the country's and in any case.
-fn by_code(country: &str, text: &str) -> Option<Row> {
+fn by_code(country: &str, text: &str) -> Option<Subdivision> {
     let given = text.trim().to_ascii_uppercase();
     let code = given
         .strip_prefix(country)
@@ -71,7 +71,7 @@ fn by_code(country: &str, text: &str) -> Option<Row> {
 }
 
 /// The code of a name, or the codes that it could be.
-fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, Vec<Row>> {
+fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, Vec<Subdivision>> {
     let wanted = key(text);
     if wanted.is_empty() {
         return Err(Vec::new());
@@ -80,7 +80,7 @@ fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, 
     if found.is_empty() {
         found = by_plain_name(country, text);
     }
-    let alone = |row: &&Row| {
+    let alone = |row: &&Subdivision| {
         found.iter().all(|other| match breadth {
             Breadth::Narrow => lies_in(country, row, other),
             Breadth::Wide => lies_in(country, other, row),
@@ -91,7 +91,7 @@ fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, 
 
 /// What a name like `New York State`, `Province of Ontario` or `Provincia di Roma` means: the region whose name has another
 /// such word (`Moscow Region` is `Moscow Oblast`, not the city), else the one whose name has none.
-fn by_plain_name(country: &str, text: &str) -> Vec<Row> {
+fn by_plain_name(country: &str, text: &str) -> Vec<Subdivision> {
     const KINDS: [&str; 34] = [
         "state",
         "province",
@@ -150,7 +150,7 @@ fn by_plain_name(country: &str, text: &str) -> Vec<Row> {
 }
 
 /// Whether the first is the second, or lies in it.
-fn lies_in(country: &str, row: &Row, other: &Row) -> bool {
+fn lies_in(country: &str, row: &Subdivision, other: &Subdivision) -> bool {
     line(country, row.code).any(|code| code == other.code)
 }
 
@@ -172,7 +172,7 @@ fn is_of_key(letter: char) -> bool {
     (letter.is_alphanumeric() || is_combining_mark(letter)) && !matches!(letter, '\u{2b0}'..='\u{2ff}')
 }
 
-impl Place {
+impl Jurisdiction {
     /// Where an address is, or a rule applies. A region that is not known is none.
     pub(crate) fn of(country: &str, region: Option<&str>, breadth: Breadth) -> Option<Self> {
         let whole = Self { country: table::country(country)?, region: None };

@@ -1,6 +1,6 @@
 //! What is said about a region that is not known.
 
-use super::table::{Row, all_keys, rows};
+use super::table::{Subdivision, all_keys, rows};
 use super::{is_country, key};
 
 /// How many codes are proposed.
@@ -9,7 +9,7 @@ const MOST: usize = 5;
 const COMPARED: usize = 40;
 
 /// The sentence about a text that is no region of the country; `like` are those that it could be.
-pub(super) fn unknown(country: &str, text: &str, like: &[Row]) -> String {
+pub(super) fn unknown(country: &str, text: &str, like: &[Subdivision]) -> String {
     let shown: String = text.trim().chars().take(COMPARED).collect();
     if !like.is_empty() {
         let found = listed(like.iter());
@@ -28,13 +28,13 @@ pub(crate) fn example(country: &str) -> String {
     listed(first.iter())
 }
 
-fn listed<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+fn listed<'a>(rows: impl Iterator<Item = &'a Subdivision>) -> String {
     let named: Vec<_> = rows.take(MOST).map(|row| format!("{} for {}", row.code, row.name)).collect();
     named.join(", ")
 }
 
 /// The subdivisions whose code or name takes the fewest changes to become the text.
-fn nearest(country: &str, text: &str) -> Vec<Row> {
+fn nearest(country: &str, text: &str) -> Vec<Subdivision> {
     let text = text.trim();
     // A code of another country: the same one of this country may be meant.
     let code = text.split_once('-').filter(|(first, _)| is_country(&first.to_ascii_uppercase())).map(|(_, code)| code);

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::{Place, key};
+use super::{Jurisdiction, key};
 
 /// The text; its own head says what stands where.
 pub(super) const DATA: &str = include_str!("data.tsv");
 
 /// A subdivision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct Subdivision {
     /// In ISO 3166-2, without the country's.
     pub(super) code: &'static str,
     /// What it lies in, with marks.
@@ -29,16 +29,16 @@ pub(super) struct Territory {
     /// As which one.
     pub(super) code: &'static str,
     /// What it is by itself.
-    pub(super) place: Place,
+    pub(super) place: Jurisdiction,
 }
 
 /// A line of a section.
-enum Line {
-    Row(Row),
+enum SectionLine {
+    Subdivision(Subdivision),
     Other { code: &'static str, target: &'static str },
 }
 
-impl Row {
+impl Subdivision {
     /// The code of what it lies in, of the same country.
     pub(super) fn parent(&self) -> Option<&'static str> {
         let code = self.above.trim_start_matches('~');
@@ -51,10 +51,10 @@ impl Row {
     }
 
     /// The territory by its own code of a country.
-    pub(super) fn territory(&self) -> Option<Place> {
+    pub(super) fn territory(&self) -> Option<Jurisdiction> {
         let code = self.above.strip_prefix('@')?;
         let (country, region) = code.split_once('-').map_or((code, None), |(country, region)| (country, Some(region)));
-        Some(Place { country, region })
+        Some(Jurisdiction { country, region })
     }
 
     /// Whether this is the key of one of its names.
@@ -103,28 +103,28 @@ pub(super) fn country(code: &str) -> Option<&'static str> {
 }
 
 /// The subdivisions of a country.
-pub(super) fn rows(country: &str) -> impl Iterator<Item = Row> + use<> {
+pub(super) fn rows(country: &str) -> impl Iterator<Item = Subdivision> + use<> {
     lines(country).filter_map(|line| match line {
-        Line::Row(row) => Some(row),
-        Line::Other { .. } => None,
+        SectionLine::Subdivision(row) => Some(row),
+        SectionLine::Other { .. } => None,
     })
 }
 
 /// The subdivision with a code, be it another one of its codes.
-pub(super) fn row(country: &str, code: &str) -> Option<Row> {
+pub(super) fn row(country: &str, code: &str) -> Option<Subdivision> {
     let Section { text, by_code } = sections().get(country)?;
     let by_code = by_code
         .get_or_init(|| text.lines().filter_map(|line| line.split_once('\t').map(|(code, _)| (code, line))).collect());
     match read(by_code.get(code)?) {
-        Line::Row(row) => Some(row),
-        Line::Other { target, .. } => rows(country).find(|row| row.code == target),
+        SectionLine::Subdivision(row) => Some(row),
+        SectionLine::Other { target, .. } => rows(country).find(|row| row.code == target),
     }
 }
 
 /// The other codes of a subdivision.
 pub(super) fn other_codes(country: &str, code: &'static str) -> impl Iterator<Item = &'static str> + use<> {
     lines(country).filter_map(move |line| match line {
-        Line::Other { code: other, target } if target == code => Some(other),
+        SectionLine::Other { code: other, target } if target == code => Some(other),
         _ => None,
     })
 }
@@ -144,22 +144,22 @@ fn section(country: &str) -> &'static str {
     sections().get(country).map_or("", |section| section.text)
 }
 
-fn lines(country: &str) -> impl Iterator<Item = Line> + use<> {
+fn lines(country: &str) -> impl Iterator<Item = SectionLine> + use<> {
     section(country).lines().map(read)
 }
 
-fn read(line: &'static str) -> Line {
+fn read(line: &'static str) -> SectionLine {
     let mut columns = line.split('\t');
     let mut next = || columns.next().unwrap_or_default();
     let (code, above) = (next(), next());
     match above.strip_prefix('>') {
-        Some(target) => Line::Other { code, target },
-        None => Line::Row(Row { code, above, name: next(), keys: next() }),
+        Some(target) => SectionLine::Other { code, target },
+        None => SectionLine::Subdivision(Subdivision { code, above, name: next(), keys: next() }),
     }
 }
 
 /// The keys of all names of a row, for comparing them with what somebody wrote.
-pub(super) fn all_keys(row: &Row) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
+pub(super) fn all_keys(row: &Subdivision) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
     let plain = row.is_named_plainly().then(|| key(row.name).into());
     row.keys().map(Into::into).chain(plain)
 }

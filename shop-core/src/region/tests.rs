@@ -208,7 +208,7 @@ fn a_name_of_several_is_the_smallest_or_the_largest_of_one_line() {
 
 #[test]
 fn a_territory_is_one_place_however_it_is_written() {
-    let place = |country: &str, region: &str| Place::of(country, Some(region), Breadth::Narrow).unwrap();
+    let place = |country: &str, region: &str| Jurisdiction::of(country, Some(region), Breadth::Narrow).unwrap();
     for (country, region, own) in [
         ("US", "PR", "PR"),
         ("US", "GU", "GU"),
@@ -234,7 +234,7 @@ fn a_territory_is_one_place_however_it_is_written() {
         ("SH", "TA", "TA"),
         ("GB", "Jersey", "JE"),
     ] {
-        let whole = Place::of(own, None, Breadth::Narrow).unwrap();
+        let whole = Jurisdiction::of(own, None, Breadth::Narrow).unwrap();
         assert_eq!(place(country, region), whole, "{country} {region}");
         assert_eq!(whole, place(own, "whatever people write there"));
         assert!(countries_of(own).contains(&country.to_owned()), "{country} {own}");
@@ -242,14 +242,14 @@ fn a_territory_is_one_place_however_it_is_written() {
     }
     assert_eq!(place("NL", "BQ1"), place("BQ", "BO"));
     assert_eq!(place("NL", "BQ1"), place("BQ", "Bonaire"));
-    assert_eq!(Place::of("US", Some(" "), Breadth::Narrow), Place::of("US", None, Breadth::Narrow));
-    assert_eq!(Place::of("ZZ", None, Breadth::Narrow), None);
+    assert_eq!(Jurisdiction::of("US", Some(" "), Breadth::Narrow), Jurisdiction::of("US", None, Breadth::Narrow));
+    assert_eq!(Jurisdiction::of("ZZ", None, Breadth::Narrow), None);
 }
 
 #[test]
 fn spellings_go_from_the_inside_to_the_outside() {
     let spellings = |country: &str, region: &str| {
-        let place = Place::of(country, Some(region), Breadth::Narrow).unwrap();
+        let place = Jurisdiction::of(country, Some(region), Breadth::Narrow).unwrap();
         place.spellings().into_iter().map(|(country, code)| format!("{country}/{code}")).collect::<Vec<_>>()
     };
     assert_eq!(spellings("US", "NY"), ["US/ny", "US/"]);
@@ -310,7 +310,7 @@ fn a_former_subdivision_lies_in_a_present_one() {
         ("BA", "Una-Sana", "BIH"),
         ("IT", "Ogliastra", "88"),
     ] {
-        let place = Place::of(country, Some(text), Breadth::Narrow).unwrap();
+        let place = Jurisdiction::of(country, Some(text), Breadth::Narrow).unwrap();
         let spelled = (country, within.to_lowercase());
         assert!(place.spellings().contains(&spelled), "{country} {text}: {:?}", place.spellings());
     }

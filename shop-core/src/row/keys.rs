@@ -64,7 +64,7 @@ pub enum Unique {
     /// One level per variant and location.
     StockLevel,
     /// Caller, operation and idempotency key.
-    Answer,
+    IdempotencyRecord,
     /// The id of a row that counts no versions (a movement, a history entry, a refund, a variant).
     OtherId,
 }

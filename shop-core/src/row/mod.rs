@@ -19,9 +19,9 @@
 //! | `position` | the child table is ordered by a column `position` |
 //! | `constant_id` | the table has one row with the id `Self::ID`, which is not a field |
 //!
-//! A field is a column of the same name that holds a [`Stored`] value, unless its attribute says otherwise: `json` (the
-//! field's JSON), `flat` (the columns of its type, which derives [`Columns`]) or `children` (rows of a table of their
-//! own).
+//! A field is a column of the same name that holds a [`Stored`] value, unless its attribute says otherwise:
+//! `column = name` (the name of the column), `json` (the field's JSON), `flat` (the columns of its type, which derives
+//! [`Columns`]) or `children` (rows of a table of their own).
 //!
 //! A column that a later release adds needs a migration in each SQL store. If rows are kept as JSON, by an
 //! [`Engine`](crate::memory::Engine) or inside another row, the field also needs `#[serde(default)]`.
@@ -43,7 +43,7 @@ pub use shop_core_derive::{Columns, Row};
 
 /// The kind of value in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// A UUID.
     Id,
     /// A 64-bit integer.
@@ -66,7 +66,7 @@ pub struct Column {
     /// The column's name.
     pub name: &'static str,
     /// The kind of value it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Whether it may be null.
     pub nullable: bool,
 }
@@ -81,7 +81,7 @@ impl Column {
     /// A non-null column for JSON.
     #[must_use]
     pub const fn json(name: &'static str) -> Self {
-        Self { name, kind: Kind::Json, nullable: false }
+        Self { name, kind: ColumnKind::Json, nullable: false }
     }
 }
 
@@ -248,7 +248,7 @@ pub trait Source {
     ///
     /// # Errors
     /// The errors of the implementation.
-    fn value(&mut self, kind: Kind) -> Result<Value<'_>, Self::Error>;
+    fn value(&mut self, kind: ColumnKind) -> Result<Value<'_>, Self::Error>;
 
     /// Deserializes the JSON of the next column.
     ///
@@ -272,7 +272,7 @@ pub trait Source {
 /// A type that one column can hold.
 pub trait Stored: Sized {
     /// The kind of the column.
-    const KIND: Kind;
+    const KIND: ColumnKind;
     /// Whether the column may be null.
     const NULLABLE: bool = false;
 
@@ -286,7 +286,7 @@ pub trait Stored: Sized {
     fn from_value(value: Value<'_>) -> Result<Self, BoxError>;
 }
 
-fn unexpected(expected: Kind, found: &Value<'_>) -> BoxError {
+fn unexpected(expected: ColumnKind, found: &Value<'_>) -> BoxError {
     // The message omits the value: it may be a secret.
     let found = if *found == Value::Null { "nothing" } else { "another kind of value" };
     format!("expected {expected:?}, found {found}").into()
@@ -295,7 +295,7 @@ fn unexpected(expected: Kind, found: &Value<'_>) -> BoxError {
 macro_rules! stored {
     ($($ty:ty: $kind:ident, |$value:ident| $stored:expr, |$read:ident| $made:expr;)+) => {$(
         impl Stored for $ty {
-            const KIND: Kind = Kind::$kind;
+            const KIND: ColumnKind = ColumnKind::$kind;
 
             fn value(&self) -> Value<'_> {
                 let $value = self;
@@ -305,7 +305,7 @@ macro_rules! stored {
             fn from_value(value: Value<'_>) -> Result<Self, BoxError> {
                 match value {
                     Value::$kind($read) => $made,
-                    other => Err(unexpected(Kind::$kind, &other)),
+                    other => Err(unexpected(ColumnKind::$kind, &other)),
                 }
             }
         }
@@ -325,7 +325,7 @@ stored! {
 }
 
 impl<T: Stored> Stored for Option<T> {
-    const KIND: Kind = T::KIND;
+    const KIND: ColumnKind = T::KIND;
     const NULLABLE: bool = true;
 
     fn value(&self) -> Value<'_> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::batch::{Entity, Versioned};
-use crate::idempotency::Answer;
+use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::{Otp, Session, User};
 use crate::model::cart::Cart;
 use crate::model::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
@@ -8,9 +8,9 @@ use crate::model::details::ShopDetails;
 use crate::model::inventory::{Location, Movement, Reservation, StockLevel};
 use crate::model::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
 use crate::model::outbox::{Delivery, Event, Webhook};
-use crate::model::payments::{Asking, Payment, PaymentState, Refund, Step};
+use crate::model::payments::{GatewayOperation, Payment, PaymentState, PendingCall, Refund};
 use crate::model::shipping::{Method, SavedAddress, Shipment, Zone};
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 const TABLES: [Table; 29] = [
     User::TABLE,
@@ -46,7 +46,7 @@ const TABLES: [Table; 29] = [
 
 #[test]
 fn a_declaration_names_columns_that_are_there() {
-    for table in TABLES.iter().chain([&Answer::TABLE]) {
+    for table in TABLES.iter().chain([&IdempotencyRecord::TABLE]) {
         let names: Vec<_> = table.written().map(|column| column.name).collect();
         let mut once = names.clone();
         once.sort_unstable();
@@ -63,7 +63,7 @@ fn a_declaration_names_columns_that_are_there() {
 
 #[test]
 fn the_columns_of_a_key_come_first() {
-    for table in TABLES.iter().chain([&Answer::TABLE]) {
+    for table in TABLES.iter().chain([&IdempotencyRecord::TABLE]) {
         let of_parent: Vec<_> = table.parent.iter().flat_map(|parent| parent.columns()).collect();
         let own = table.key.iter().copied().filter(|name| of_parent.iter().all(|column| column.name != *name));
         let own: Vec<_> = own.collect();
@@ -75,7 +75,7 @@ fn the_columns_of_a_key_come_first() {
 #[test]
 fn a_live_payment_is_one_that_is_not_over() {
     let [unique] = Payment::TABLE.uniques else { panic!("one unique key") };
-    let live = PaymentState::ALL.iter().filter(|state| state.is_live()).map(|state| state.word());
+    let live = PaymentState::ALL.iter().filter(|state| state.is_live()).map(|state| state.as_str());
     assert_eq!(unique.when.unwrap().words, live.collect::<Vec<_>>());
 }
 
@@ -86,15 +86,15 @@ struct Kept {
     json: std::collections::VecDeque<serde_json::Value>,
 }
 
-fn kind_of(value: &Value<'_>) -> Option<Kind> {
+fn kind_of(value: &Value<'_>) -> Option<ColumnKind> {
     Some(match value {
         Value::Null => return None,
-        Value::Id(_) => Kind::Id,
-        Value::Int(_) => Kind::Int,
-        Value::Text(_) => Kind::Text,
-        Value::Flag(_) => Kind::Flag,
-        Value::Time(_) => Kind::Time,
-        Value::Bytes(_) => Kind::Bytes,
+        Value::Id(_) => ColumnKind::Id,
+        Value::Int(_) => ColumnKind::Int,
+        Value::Text(_) => ColumnKind::Text,
+        Value::Flag(_) => ColumnKind::Flag,
+        Value::Time(_) => ColumnKind::Time,
+        Value::Bytes(_) => ColumnKind::Bytes,
     })
 }
 
@@ -124,7 +124,7 @@ impl Sink for Kept {
 impl Source for Kept {
     type Error = BoxError;
 
-    fn value(&mut self, kind: Kind) -> Result<Value<'_>, BoxError> {
+    fn value(&mut self, kind: ColumnKind) -> Result<Value<'_>, BoxError> {
         let value = self.values.pop_front().ok_or("no value is left")?;
         assert!(kind_of(&value).is_none_or(|written| written == kind), "{value:?} is no {kind:?}");
         Ok(value)
@@ -156,11 +156,12 @@ fn a_row_is_read_as_it_was_written() {
 #[test]
 fn a_pending_call_has_an_intent_and_a_step() {
     let (intent, step) = (Value::Id(Uuid::from_u128(1)), Value::Text("confirm".into()));
-    let read =
-        |values: [Value<'static>; 2]| Option::<Asking>::read(&mut Kept { values: values.into(), ..Kept::default() });
+    let read = |values: [Value<'static>; 2]| {
+        Option::<PendingCall>::read(&mut Kept { values: values.into(), ..Kept::default() })
+    };
     assert_eq!(read([Value::Null, Value::Null]).unwrap(), None);
-    let asking = read([intent.clone(), step.clone()]).unwrap().unwrap();
-    assert_eq!((asking.intent.0, asking.step), (Uuid::from_u128(1), Step::Confirm));
+    let pending_call = read([intent.clone(), step.clone()]).unwrap().unwrap();
+    assert_eq!((pending_call.intent.0, pending_call.step), (Uuid::from_u128(1), GatewayOperation::Confirm));
     assert!(read([intent, Value::Null]).is_err());
     assert!(read([Value::Null, step]).is_err());
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{HmacSha256, Secret, tag_of_fields};
 use crate::error::BoxError;
-use crate::row::{Kind, Stored, Value};
+use crate::row::{ColumnKind, Stored, Value};
 
 /// A secret as it is stored: encrypted and authenticated (AES-256-GCM, NIST SP 800-38D), bound to the thing it belongs
 /// to. Opens only with the shop's keys; see [`Keys`](super::Keys).
@@ -32,7 +32,7 @@ impl Sealed {
 }
 
 impl Stored for Sealed {
-    const KIND: Kind = Kind::Text;
+    const KIND: ColumnKind = ColumnKind::Text;
 
     fn value(&self) -> Value<'_> {
         Value::Text(self.stored().into())

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// The purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum TokenKind {
     /// Identifies the caller of a request; valid for minutes.
     Access,
     /// Is exchanged once for a new pair; valid for a day.
@@ -29,7 +29,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The purpose of the token.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// The user who holds the token.
     pub user: UserId,
     /// The session that the token belongs to.
@@ -61,7 +61,7 @@ pub trait TokenSigner: Send + Sync {
     ///
     /// # Errors
     /// [`Error::TokenNotValid`], whatever is wrong with the token.
-    fn read(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<Claims>;
+    fn read(&self, token: &str, kind: Option<TokenKind>, now: Timestamp) -> Result<Claims>;
 }
 
 /// A token is about 450 bytes long plus the length of the issuer; longer text is refused unread.
@@ -96,7 +96,7 @@ impl std::fmt::Debug for JwtSigner {
 /// The claims as written in the token. RFC 8725 requires an explicit token type: `token_type`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
-    token_type: Kind,
+    token_type: TokenKind,
     exp: i64,
     iat: i64,
     #[serde(with = "uuid::serde::simple")]
@@ -187,7 +187,7 @@ impl TokenSigner for JwtSigner {
         Ok(Secret::from(format!("{message}.{signature}")))
     }
 
-    fn read(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<Claims> {
+    fn read(&self, token: &str, kind: Option<TokenKind>, now: Timestamp) -> Result<Claims> {
         let payload = self.decode(token).ok_or(Error::TokenNotValid)?;
         let time = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(Error::TokenNotValid);
         let claims = Claims {
@@ -222,7 +222,7 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    fn claims(kind: Kind) -> Claims {
+    fn claims(kind: TokenKind) -> Claims {
         Claims {
             kind,
             user: UserId(Uuid::from_u128(1)),
@@ -250,14 +250,14 @@ mod tests {
     }
 
     fn payload() -> Value {
-        let token = signer().sign(&claims(Kind::Access)).unwrap();
+        let token = signer().sign(&claims(TokenKind::Access)).unwrap();
         let payload = token.expose().split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
 
     #[test]
     fn what_is_signed_is_read() {
-        for kind in [Kind::Access, Kind::Refresh] {
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
             let token = signer().sign(&claims(kind)).unwrap();
             assert!(token.expose().len() < MAX_TOKEN_LENGTH / 2, "{}", token.expose().len());
             assert_eq!(signer().read(token.expose(), Some(kind), now()).unwrap(), claims(kind));
@@ -289,11 +289,11 @@ mod tests {
             forge(&header, &payload)
         };
         assert!(refused(&with("iss", json!("https://other.example"))) && refused(&with("aud", json!("billing"))));
-        let other = signer().issued_by("https://other.example").sign(&claims(Kind::Access)).unwrap();
+        let other = signer().issued_by("https://other.example").sign(&claims(TokenKind::Access)).unwrap();
         assert!(refused(other.expose()));
         let long = "https://shop.example/".repeat(100);
         let shop = signer().issued_by(&long);
-        let token = shop.sign(&claims(Kind::Refresh)).unwrap();
+        let token = shop.sign(&claims(TokenKind::Refresh)).unwrap();
         assert!(shop.read(token.expose(), None, now()).is_ok(), "however long the name is");
     }
 
@@ -304,16 +304,16 @@ mod tests {
             payload.as_object_mut().unwrap().remove(name);
         }
         let token = forge(&json!({"typ": "JWT", "alg": "HS256"}), &payload);
-        assert_eq!(signer().read(&token, None, now()).unwrap(), claims(Kind::Access));
+        assert_eq!(signer().read(&token, None, now()).unwrap(), claims(TokenKind::Access));
         assert!(signer().read(&token, None, now() + TimeDelta::seconds(300)).is_err());
     }
 
     #[test]
     fn earlier_keys_read_and_do_not_sign() {
         let rotated = JwtSigner::new(&Keys::new(b"the next key, of 32 bytes or more").with_fallbacks([KEY]));
-        let old = signer().sign(&claims(Kind::Access)).unwrap();
-        assert_eq!(rotated.read(old.expose(), None, now()).unwrap(), claims(Kind::Access));
-        let new = rotated.sign(&claims(Kind::Access)).unwrap();
+        let old = signer().sign(&claims(TokenKind::Access)).unwrap();
+        assert_eq!(rotated.read(old.expose(), None, now()).unwrap(), claims(TokenKind::Access));
+        let new = rotated.sign(&claims(TokenKind::Access)).unwrap();
         assert!(rotated.read(new.expose(), None, now()).is_ok() && refused(new.expose()));
         assert!(
             JwtSigner::new(&Keys::new(b"the next key, of 32 bytes or more")).read(old.expose(), None, now()).is_err()
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn it_expires_at_the_very_second() {
-        let token = signer().sign(&claims(Kind::Access)).unwrap();
+        let token = signer().sign(&claims(TokenKind::Access)).unwrap();
         let at = |offset| signer().read(token.expose(), None, now() + offset);
         assert!(at(TimeDelta::microseconds(299_999_999)).is_ok());
         assert!(matches!(at(TimeDelta::seconds(300)), Err(Error::TokenNotValid)));
@@ -346,17 +346,17 @@ mod tests {
 
     #[test]
     fn the_kind_counts() {
-        let refresh = signer().sign(&claims(Kind::Refresh)).unwrap();
-        assert!(matches!(signer().read(refresh.expose(), Some(Kind::Access), now()), Err(Error::TokenNotValid)));
-        let access = signer().sign(&claims(Kind::Access)).unwrap();
-        assert!(matches!(signer().read(access.expose(), Some(Kind::Refresh), now()), Err(Error::TokenNotValid)));
+        let refresh = signer().sign(&claims(TokenKind::Refresh)).unwrap();
+        assert!(matches!(signer().read(refresh.expose(), Some(TokenKind::Access), now()), Err(Error::TokenNotValid)));
+        let access = signer().sign(&claims(TokenKind::Access)).unwrap();
+        assert!(matches!(signer().read(access.expose(), Some(TokenKind::Refresh), now()), Err(Error::TokenNotValid)));
     }
 
     #[test]
     fn another_key_and_another_algorithm_are_refused() {
         let header = json!({"typ": "JWT", "alg": "HS256"});
         assert!(!refused(&forge(&header, &payload())), "the forge itself works");
-        let other = JwtSigner::new(&Keys::new(b"another")).sign(&claims(Kind::Access)).unwrap();
+        let other = JwtSigner::new(&Keys::new(b"another")).sign(&claims(TokenKind::Access)).unwrap();
         assert!(refused(other.expose()));
         for algorithm in ["none", "None", "HS384", "HS512", "RS256", "ES256", "EdDSA", ""] {
             let forged = forge(&json!({"typ": "JWT", "alg": algorithm}), &payload());
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn garbage_is_refused() {
-        let token = signer().sign(&claims(Kind::Access)).unwrap();
+        let token = signer().sign(&claims(TokenKind::Access)).unwrap();
         let token = token.expose();
         let (message, signature) = token.rsplit_once('.').unwrap();
         let garbage = [

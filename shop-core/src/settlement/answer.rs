@@ -5,22 +5,22 @@ use crate::secret::Sealed;
 
 /// A snapshot whose secret is sealed.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct SealedSnapshot {
     pub(super) snapshot: Snapshot,
     pub(super) client_secret: Option<Sealed>,
 }
 
 /// The result of a call.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub(crate) enum CallResult {
     /// The call succeeded.
-    Shows(Box<Seen>),
+    Succeeded(Box<SealedSnapshot>),
     /// The gateway refused the call.
     Refused {
         /// A sentence suitable for buyers.
         message: String,
         /// The payment as looked up after the refusal.
-        shows: Option<Box<Seen>>,
+        sealed: Option<Box<SealedSnapshot>>,
     },
     /// There was nothing to ask for any more.
     Nothing,
@@ -30,12 +30,12 @@ pub(crate) enum Answer {
     GaveUp,
 }
 
-impl Answer {
+impl CallResult {
     /// The snapshot, if the answer shows one.
-    pub(super) fn seen(&self) -> Option<&Seen> {
+    pub(super) fn sealed(&self) -> Option<&SealedSnapshot> {
         match self {
-            Self::Shows(seen) => Some(seen),
-            Self::Refused { shows, .. } => shows.as_deref(),
+            Self::Succeeded(sealed) => Some(sealed),
+            Self::Refused { sealed, .. } => sealed.as_deref(),
             Self::Nothing | Self::Unknown | Self::GaveUp => None,
         }
     }

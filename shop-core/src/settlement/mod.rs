@@ -5,12 +5,12 @@
 
 mod answer;
 mod drive;
-mod notices;
 mod reconcile;
 mod settle;
+mod webhook_events;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::Answer;
-pub(crate) use notices::Look;
+pub(crate) use answer::CallResult;
+pub(crate) use webhook_events::PollResult;

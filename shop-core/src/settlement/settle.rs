@@ -2,15 +2,15 @@
 
 use chrono::TimeDelta;
 
-use super::answer::{Answer, Seen};
+use super::answer::{CallResult, SealedSnapshot};
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, PaymentId, RefundId};
 use crate::lifecycle::{OrderState, mail_buyer, record, record_for_staff};
 use crate::model::orders::{OrderNews, OrderStatus};
 use crate::model::outbox::EventKind;
-use crate::model::payments::{CancelWish, GatewayCall, Payment, PaymentState, Refund, RefundState, Wish};
+use crate::model::payments::{CancelReason, GatewayCall, GatewayCommand, Payment, PaymentState, Refund, RefundState};
 use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::Amount;
 use crate::orders::OrderView;
@@ -19,14 +19,14 @@ use crate::payments::operations::{event_data, finish, left, refund, split_new_re
 use crate::payments::remote::{
     Applied, apply_snapshot, hold_longer, refunded, send_back, shortened, touch, without_lost_refunds,
 };
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 /// The actor recorded in the history for a gateway's response.
 const GATEWAY: &str = "gateway";
 
 /// Parameters from the shop's configuration.
 #[derive(Clone, Copy)]
-pub(super) struct Terms<'a> {
+pub(super) struct SettleParameters<'a> {
     /// Whether a payment uses a remote gateway.
     pub(super) is_remote: &'a dyn Fn(&Payment) -> bool,
     /// How long an order waits for its money.
@@ -34,13 +34,13 @@ pub(super) struct Terms<'a> {
 }
 
 /// A payment being changed, and the writes that go with it.
-struct Books<'a> {
+struct Settlement<'a> {
     state: OrderState,
     before: Payment,
     payment: Payment,
     batch: Batch,
-    terms: Terms<'a>,
-    moment: &'a mut Moment,
+    parameters: SettleParameters<'a>,
+    context: &'a mut DecisionContext,
 }
 
 /// Records the response to a call: the payment, its order, and the requested consequences.
@@ -51,49 +51,49 @@ pub(super) fn settle_answer(
     state: OrderState,
     intent: DeliveryId,
     call: &GatewayCall,
-    answer: &Answer,
-    terms: Terms<'_>,
-    moment: &mut Moment,
+    answer: &CallResult,
+    parameters: SettleParameters<'_>,
+    context: &mut DecisionContext,
 ) -> Result<Batch> {
-    let mut books = Books::open(state, call.payment.id, terms, moment)?;
-    if let Some(seen) = answer.seen() {
-        books.take_in(seen)?;
+    let mut settlement = Settlement::open(state, call.payment.id, parameters, context)?;
+    if let Some(sealed) = answer.sealed() {
+        settlement.apply(sealed)?;
     }
     match answer {
-        Answer::Shows(_) | Answer::Nothing => {}
-        Answer::Unknown => {
-            if books.payment.state.is_open() {
-                books.payment.state = PaymentState::Voided;
-                books.note("payment_voided", "The gateway does not know the payment; it is called off.");
+        CallResult::Succeeded(_) | CallResult::Nothing => {}
+        CallResult::Unknown => {
+            if settlement.payment.state.is_open() {
+                settlement.payment.state = PaymentState::Voided;
+                settlement.note("payment_voided", "The gateway does not know the payment; it is voided.");
             }
         }
-        Answer::Refused { message, .. } => books.refused(&call.wish, message)?,
-        Answer::GaveUp => {
-            let step = call.wish.step().word();
-            let detail = format!("The gateway did not answer to {step}; it is not asked again.");
-            books.note_for_staff("gateway_silent", detail);
+        CallResult::Refused { message, .. } => settlement.refused(&call.command, message)?,
+        CallResult::GaveUp => {
+            let step = call.command.step().as_str();
+            let detail = format!("The gateway did not respond to {step}; it is not called again.");
+            settlement.note_for_staff("gateway_silent", detail);
         }
     }
-    if books.payment.remote.asking.is_some_and(|asking| asking.intent == intent) {
-        books.payment.remote.asking = None;
+    if settlement.payment.remote.pending_call.is_some_and(|pending_call| pending_call.intent == intent) {
+        settlement.payment.remote.pending_call = None;
     }
-    let canceling = match &call.wish {
-        Wish::Void { cancel, despite_mismatch } => {
-            if *despite_mismatch && matches!(answer, Answer::Shows(_) | Answer::Refused { .. }) {
-                books.end_despite_mismatch();
+    let canceling = match &call.command {
+        GatewayCommand::Void { cancel, despite_mismatch } => {
+            if *despite_mismatch && matches!(answer, CallResult::Succeeded(_) | CallResult::Refused { .. }) {
+                settlement.end_despite_mismatch();
             }
             cancel.as_ref()
         }
-        Wish::Confirm => {
-            books.payment.remote.confirmed_at = Some(books.moment.now());
+        GatewayCommand::Confirm => {
+            settlement.payment.remote.confirmed_at = Some(settlement.context.now());
             None
         }
-        Wish::Create { .. } | Wish::Capture { .. } | Wish::Refund { .. } => None,
+        GatewayCommand::Create { .. } | GatewayCommand::Capture { .. } | GatewayCommand::Refund { .. } => None,
     };
-    books.give_back_what_nobody_owes()?;
+    settlement.refund_excess()?;
     match canceling {
-        Some(wish) => books.close_with_cancel(wish),
-        None => Ok(books.close()),
+        Some(command) => settlement.close_with_cancel(command),
+        None => Ok(settlement.close()),
     }
 }
 
@@ -104,27 +104,27 @@ pub(super) fn settle_answer(
 ///
 /// # Errors
 /// As [`settle_answer`].
-pub(super) fn settle_seen(
+pub(super) fn settle_snapshot(
     state: OrderState,
     id: PaymentId,
-    seen: &Seen,
+    sealed: &SealedSnapshot,
     exact: bool,
-    terms: Terms<'_>,
-    moment: &mut Moment,
+    parameters: SettleParameters<'_>,
+    context: &mut DecisionContext,
 ) -> Result<Option<Batch>> {
-    let mut books = Books::open(state, id, terms, moment)?;
-    books.take_in(seen)?;
+    let mut settlement = Settlement::open(state, id, parameters, context)?;
+    settlement.apply(sealed)?;
     if exact
-        && books.payment.remote.mismatch.is_none()
-        && let Some((payment, lost)) = without_lost_refunds(&books.payment, &seen.snapshot)?
+        && settlement.payment.remote.mismatch.is_none()
+        && let Some((payment, lost)) = without_lost_refunds(&settlement.payment, &sealed.snapshot)?
     {
-        books.payment = payment;
+        settlement.payment = payment;
         for refund in &lost {
-            books.refund_failed(refund, "The gateway does not know it.");
+            settlement.refund_failed(refund, "The gateway does not know it.");
         }
     }
-    books.give_back_what_nobody_owes()?;
-    Ok((books.payment != books.before).then(|| books.close()))
+    settlement.refund_excess()?;
+    Ok((settlement.payment != settlement.before).then(|| settlement.close()))
 }
 
 /// Ends a payment that the gateway certainly does not have, and for which no call is pending. `None` when it has ended
@@ -135,30 +135,35 @@ pub(super) fn settle_seen(
 pub(super) fn settle_unknown(
     state: OrderState,
     id: PaymentId,
-    terms: Terms<'_>,
-    moment: &mut Moment,
+    parameters: SettleParameters<'_>,
+    context: &mut DecisionContext,
 ) -> Result<Option<Batch>> {
-    let mut books = Books::open(state, id, terms, moment)?;
-    if !books.payment.state.is_open() || books.payment.remote.asking.is_some() {
+    let mut settlement = Settlement::open(state, id, parameters, context)?;
+    if !settlement.payment.state.is_open() || settlement.payment.remote.pending_call.is_some() {
         return Ok(None);
     }
-    books.fail("The gateway does not know the payment.");
-    Ok(Some(books.close()))
+    settlement.fail("The gateway does not know the payment.");
+    Ok(Some(settlement.close()))
 }
 
-impl<'a> Books<'a> {
-    fn open(state: OrderState, id: PaymentId, terms: Terms<'a>, moment: &'a mut Moment) -> Result<Self> {
+impl<'a> Settlement<'a> {
+    fn open(
+        state: OrderState,
+        id: PaymentId,
+        parameters: SettleParameters<'a>,
+        context: &'a mut DecisionContext,
+    ) -> Result<Self> {
         let before = state.payments.iter().find(|payment| payment.id == id).ok_or(Error::NotFound)?.clone();
-        let batch = Batch::new(moment);
-        Ok(Self { state, payment: before.clone(), before, batch, terms, moment })
+        let batch = Batch::new(context);
+        Ok(Self { state, payment: before.clone(), before, batch, parameters, context })
     }
 
     fn note(&mut self, event: &str, detail: impl Into<String>) {
-        record(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
+        record(&mut self.batch, self.context, self.state.order.id, event, GATEWAY, detail);
     }
 
     fn note_for_staff(&mut self, event: &str, detail: impl Into<String>) {
-        record_for_staff(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
+        record_for_staff(&mut self.batch, self.context, self.state.order.id, event, GATEWAY, detail);
     }
 
     /// Whether the gateway's state does not match the request, and the history already says so.
@@ -170,23 +175,23 @@ impl<'a> Books<'a> {
         format!("{} {}", self.payment.currency.format_amount(amount), self.payment.currency)
     }
 
-    fn tell(&mut self, kind: EventKind) {
+    fn emit_event(&mut self, kind: EventKind) {
         let data = event_data(&self.payment);
-        self.batch.event(self.moment, kind, self.payment.order_id, data);
+        self.batch.event(self.context, kind, self.payment.order_id, data);
     }
 
     fn mail(&mut self, news: OrderNews) {
-        mail_buyer(&mut self.batch, self.moment, self.payment.order_id, news);
+        mail_buyer(&mut self.batch, self.context, self.payment.order_id, news);
     }
 
-    fn another_lives(&self) -> bool {
+    fn has_other_live_payment(&self) -> bool {
         self.state.payments.iter().any(|other| other.id != self.payment.id && other.state.is_live())
     }
 
     /// Applies a snapshot, and emits events for its changes.
-    fn take_in(&mut self, seen: &Seen) -> Result<()> {
-        let (lives, secret) = (self.another_lives(), seen.client_secret.clone());
-        let Some(applied) = apply_snapshot(&self.payment, &seen.snapshot, secret, lives, self.moment)? else {
+    fn apply(&mut self, sealed: &SealedSnapshot) -> Result<()> {
+        let (lives, secret) = (self.has_other_live_payment(), sealed.client_secret.clone());
+        let Some(applied) = apply_snapshot(&self.payment, &sealed.snapshot, secret, lives, self.context)? else {
             return Ok(());
         };
         let Applied { mut payment, came, refunded, failed, failure, mismatch } = applied;
@@ -198,7 +203,7 @@ impl<'a> Books<'a> {
             return Ok(());
         }
         if came > Amount::ZERO {
-            self.tell(EventKind::PaymentCaptured);
+            self.emit_event(EventKind::PaymentCaptured);
             self.mail(OrderNews::PaymentReceived { amount: came });
             let detail = format!("{} were received.", self.money(came));
             self.note("payment_captured", detail);
@@ -208,7 +213,7 @@ impl<'a> Books<'a> {
                     let detail = format!("{} were authorized.", self.money(self.payment.amount_authorized));
                     self.note("payment_authorized", detail);
                 }
-                PaymentState::Voided => self.note("payment_voided", "The payment was called off."),
+                PaymentState::Voided => self.note("payment_voided", "The payment was voided."),
                 PaymentState::Expired => self.note("payment_expired", "The authorization ran out."),
                 PaymentState::Pending
                 | PaymentState::RequiresAction
@@ -217,17 +222,17 @@ impl<'a> Books<'a> {
             }
         }
         if let Some(why) = failure {
-            self.tell(EventKind::PaymentFailed);
+            self.emit_event(EventKind::PaymentFailed);
             self.note("payment_failed", why);
         }
         for refund in refunded {
-            self.tell(EventKind::PaymentRefunded);
+            self.emit_event(EventKind::PaymentRefunded);
             self.mail(OrderNews::Refunded { amount: refund.amount });
-            let detail = format!("{} went back.", self.money(refund.amount));
+            let detail = format!("{} was refunded.", self.money(refund.amount));
             self.note("refund_succeeded", detail);
         }
         for refund in failed {
-            self.refund_failed(&refund, "The money could not be sent back.");
+            self.refund_failed(&refund, "The money could not be refunded.");
         }
         Ok(())
     }
@@ -248,33 +253,33 @@ impl<'a> Books<'a> {
         self.payment.state = PaymentState::Failed;
         self.payment.failure = Some(shortened(why));
         self.payment.remote.client_secret = None;
-        self.tell(EventKind::PaymentFailed);
+        self.emit_event(EventKind::PaymentFailed);
         self.note("payment_failed", shortened(why));
     }
 
     /// Handles a permanent refusal by the gateway.
-    fn refused(&mut self, wish: &Wish, message: &str) -> Result<()> {
-        match wish {
-            Wish::Create { .. } => {
+    fn refused(&mut self, command: &GatewayCommand, message: &str) -> Result<()> {
+        match command {
+            GatewayCommand::Create { .. } => {
                 if self.payment.state.is_open() && self.payment.gateway_reference.is_none() {
                     self.fail(message);
                 }
             }
-            Wish::Refund { refund_id, .. } => self.end_refund(*refund_id, message)?,
-            Wish::Capture { .. } => {
+            GatewayCommand::Refund { refund_id, .. } => self.end_refund(*refund_id, message)?,
+            GatewayCommand::Capture { .. } => {
                 self.payment.failure = Some(shortened(message));
                 self.note("gateway_refused", shortened(message));
             }
             // Buyers may repeat this, so only a new message is recorded. A failure from the snapshot takes precedence.
-            Wish::Confirm => {
+            GatewayCommand::Confirm => {
                 self.payment.failure.get_or_insert_with(|| shortened(message));
                 if self.payment.failure != self.before.failure {
                     self.note("gateway_refused", shortened(message));
                 }
             }
-            Wish::Void { .. } if self.is_known_mismatch() => {}
+            GatewayCommand::Void { .. } if self.is_known_mismatch() => {}
             // What the gateway reports about the payment decides whether its order is canceled.
-            Wish::Void { .. } => self.note("gateway_refused", shortened(message)),
+            GatewayCommand::Void { .. } => self.note("gateway_refused", shortened(message)),
         }
         Ok(())
     }
@@ -299,13 +304,13 @@ impl<'a> Books<'a> {
         if self.payment.state.is_open() && self.payment.remote.mismatch.is_some() {
             self.payment.state = PaymentState::Voided;
             self.payment.remote.client_secret = None;
-            self.note("payment_voided", "The payment was called off.");
+            self.note("payment_voided", "The payment was voided.");
         }
     }
 
     /// Refunds money that nobody owes: for a canceled order, in addition to another payment of the order, or for items
     /// that were canceled while the payment was in progress. It is refunded once, because it came once.
-    fn give_back_what_nobody_owes(&mut self) -> Result<()> {
+    fn refund_excess(&mut self) -> Result<()> {
         let came = self.payment.amount_captured.minus(self.before.amount_captured)?;
         let left = left(&self.payment)?;
         let canceled = self.state.order.status == OrderStatus::Canceled;
@@ -320,13 +325,13 @@ impl<'a> Books<'a> {
         if came <= Amount::ZERO || back <= Amount::ZERO {
             return Ok(());
         }
-        self.payment = refund(&self.payment, Some(back), why.to_owned(), self.moment)?;
+        self.payment = refund(&self.payment, Some(back), why.to_owned(), self.context)?;
         if beside && let Some(refund) = self.payment.refunds.last_mut() {
             refund.taxes = untaxed(refund.amount);
         }
         split_new_refunds(&self.state.order, &self.state.payments, &mut self.payment, &[]);
-        send_back(&mut self.payment, self.moment, &mut self.batch)?;
-        let detail = format!("Money came that nobody owes, and is given back. {why}");
+        send_back(&mut self.payment, self.context, &mut self.batch)?;
+        let detail = format!("Money arrived that is not owed, and is refunded. {why}");
         self.note("refund_created", detail);
         Ok(())
     }
@@ -345,7 +350,7 @@ impl<'a> Books<'a> {
 
     fn write_payment(&mut self) {
         self.payment.version = self.before.version;
-        touch(&mut self.payment, self.moment);
+        touch(&mut self.payment, self.context);
         self.batch.write(Change::Update(self.payment.clone()));
         for stored in &mut self.state.payments {
             if stored.id == self.payment.id {
@@ -358,11 +363,12 @@ impl<'a> Books<'a> {
     /// forever. Not if some of it has shipped: staff must handle that.
     fn wait_again(&mut self) {
         let gone = self.before.state == PaymentState::Authorized && !self.payment.state.is_live();
-        let is_packed = |parcel: &Shipment| matches!(parcel.status, ShipmentStatus::Pending | ShipmentStatus::Canceled);
+        let is_packed =
+            |shipment: &Shipment| matches!(shipment.status, ShipmentStatus::Pending | ShipmentStatus::Canceled);
         let here = self.state.shipments.iter().all(is_packed);
         let order = &mut self.state.order;
         if gone && here && order.status == OrderStatus::Placed && order.hold_until.is_none() {
-            order.hold_until = Some(self.moment.now() + self.terms.hold);
+            order.hold_until = Some(self.context.now() + self.parameters.hold);
         }
     }
 
@@ -370,16 +376,16 @@ impl<'a> Books<'a> {
     fn close(mut self) -> Batch {
         self.wait_again();
         self.write_payment();
-        finish(self.state, &mut self.batch, self.moment);
+        finish(self.state, &mut self.batch, self.context);
         self.batch
     }
 
-    /// Like [`Books::close`], and cancels the order if that is still right.
-    fn close_with_cancel(mut self, wish: &CancelWish) -> Result<Batch> {
+    /// Like [`Settlement::close`], and cancels the order if that is still right.
+    fn close_with_cancel(mut self, command: &CancelReason) -> Result<Batch> {
         let order = &self.state.order;
-        let wanted = match wish {
-            CancelWish::Asked { .. } => order.status == OrderStatus::Placed,
-            CancelWish::Overdue => {
+        let wanted = match command {
+            CancelReason::Asked { .. } => order.status == OrderStatus::Placed,
+            CancelReason::Overdue => {
                 let brought = self.payment.amount_captured > Amount::ZERO;
                 order.status == OrderStatus::Placed && order.hold_until.is_some() && !brought
             }
@@ -388,11 +394,11 @@ impl<'a> Books<'a> {
             return Ok(self.close());
         }
         if self.payment.state.is_open() {
-            if *wish == CancelWish::Overdue {
-                hold_longer(&mut self.state.order, &self.payment, self.moment);
+            if *command == CancelReason::Overdue {
+                hold_longer(&mut self.state.order, &self.payment, self.context);
             }
             if !self.is_known_mismatch() {
-                self.note("cancel_failed", "The payment cannot be called off now, and so the order was not.");
+                self.note("cancel_failed", "The payment cannot be voided now, so the order was not canceled.");
             }
             return Ok(self.close());
         }
@@ -402,16 +408,16 @@ impl<'a> Books<'a> {
             payments: self.state.payments.clone(),
             shipments: self.state.shipments.clone(),
         };
-        let reason = match wish {
-            CancelWish::Asked { role } => Reason::Asked(role),
-            CancelWish::Overdue => Reason::Overdue,
+        let reason = match command {
+            CancelReason::Asked { role } => Reason::Asked(role),
+            CancelReason::Overdue => Reason::Overdue,
         };
-        match cancel(view, &self.state.reservations, reason, self.terms.is_remote, self.moment) {
+        match cancel(view, &self.state.reservations, reason, self.parameters.is_remote, self.context) {
             Ok(decision) => self.batch.append(decision.batch),
             // Some of the order has shipped in the meantime.
             Err(Error::InvalidTransition { detail }) => {
                 self.note("cancel_failed", detail);
-                finish(self.state, &mut self.batch, self.moment);
+                finish(self.state, &mut self.batch, self.context);
             }
             Err(error) => return Err(error),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{OtherKey, Parts, Remote, Settings, Shop, Wake};
+use super::{Notifier, OtherKey, Parts, Remote, Settings, Shop};
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
@@ -71,8 +71,8 @@ impl ShopBuilder {
     }
 
     /// Secret keys that the shop had before: what they signed or sealed still verifies and opens, and nothing new is
-    /// signed with them. What webhooks are told is signed with the secrets of all keys, so that receivers can be told
-    /// their new secret in their own time.
+    /// signed with them. Webhook messages are signed with the secrets of all keys, so that receivers can change to the
+    /// new one their new secret in their own time.
     #[must_use]
     pub fn secret_key_fallbacks<'k>(mut self, secret_keys: impl IntoIterator<Item = &'k [u8]>) -> Self {
         let secret_keys: Vec<_> = secret_keys.into_iter().collect();
@@ -152,7 +152,7 @@ impl ShopBuilder {
         self
     }
 
-    /// Who sends what webhooks are told. Without one it waits in the outbox.
+    /// Sends webhook messages. Without a sender they wait in the outbox.
     #[must_use]
     pub fn webhook_sender(mut self, sender: Arc<dyn WebhookSender>) -> Self {
         self.webhook_sender = Some(sender);
@@ -226,8 +226,8 @@ impl ShopBuilder {
                 remotes,
                 subscribers: self.subscribers,
                 webhook_sender: self.webhook_sender,
-                wake: Wake::default(),
-                webhooks_wake: Wake::default(),
+                notifier: Notifier::default(),
+                webhooks_notifier: Notifier::default(),
             }),
         };
         let earlier = shop.keys().earlier_fingerprints();
@@ -239,19 +239,19 @@ impl ShopBuilder {
 
 /// Creates the default location of a new shop. Concurrent calls create only one.
 async fn create_default_location(shop: &Shop) -> Result<()> {
-    shop.execute(&Actor::system(), |mut moment| async move {
+    shop.execute(&Actor::system(), |mut context| async move {
         if shop.store().locations().await?.iter().any(|location| location.is_default) {
-            return Ok(Decision::unchanged(&mut moment, ()));
+            return Ok(Decision::unchanged(&mut context, ()));
         }
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         batch.write(Change::Insert(Location {
-            id: moment.id(),
+            id: context.id(),
             name: "Main location".to_owned(),
             code: "main".to_owned(),
             country: None,
             priority: 0,
             is_default: true,
-            created_at: moment.now(),
+            created_at: context.now(),
             version: 1,
         }));
         Ok(Decision { batch, reply: () })

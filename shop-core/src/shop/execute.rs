@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Change, Decision, Require, RowWrite, Write};
-use crate::clock::Moment;
+use crate::batch::{Batch, Change, Decision, Precondition, RowWrite, Write};
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
-use crate::idempotency::{Answer, AnswerKey, IdempotencyKey, Replayable};
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord, IdempotencyRecordKey, Replayable};
 use crate::model::outbox::Content;
 use crate::shop::Shop;
 use crate::shop::prepare::{Next, Retries};
@@ -28,13 +28,13 @@ impl Shop {
     /// connection to the storage was lost during the commit and could not be restored.
     pub async fn execute<T, F, Attempt>(&self, actor: &Actor, attempt: F) -> Result<T>
     where
-        F: Fn(Moment) -> Attempt,
+        F: Fn(DecisionContext) -> Attempt,
         Attempt: Future<Output = Result<Decision<T>>>,
     {
         let caller = self.caller_precondition(actor);
         let mut retries = Retries::default();
         loop {
-            let Decision { mut batch, reply } = attempt(self.moment()).await?;
+            let Decision { mut batch, reply } = attempt(self.context()).await?;
             if !self.mails_buyers() {
                 batch.writes.retain(|write| !is_order_mail(write));
             }
@@ -42,7 +42,7 @@ impl Shop {
                 return Ok(reply);
             }
             if let Some(caller) = caller {
-                batch.requires.insert(0, caller);
+                batch.preconditions.insert(0, caller);
             }
             if self.submit(Arc::new(batch), &mut retries).await? {
                 return Ok(reply);
@@ -67,7 +67,7 @@ impl Shop {
     ) -> Result<Replayable<T>>
     where
         T: Serialize + DeserializeOwned,
-        F: Fn(Moment) -> Attempt,
+        F: Fn(DecisionContext) -> Attempt,
         Attempt: Future<Output = Result<Decision<T>>>,
     {
         let scoped = key.and_then(|key| Some((key, key.scoped(actor.caller()?, operation))));
@@ -75,26 +75,27 @@ impl Shop {
             let value = self.execute(actor, attempt).await?;
             return Ok(Replayable { value, replayed: false });
         };
-        self.execute(actor, |moment| {
-            let at = moment.now();
+        self.execute(actor, |context| {
+            let at = context.now();
             let attempt = &attempt;
-            let mut unchanged = moment.clone();
+            let mut unchanged = context.clone();
             async move {
-                if let Some(kept) = self.kept_answer(scope, key).await? {
+                if let Some(kept) = self.stored_outcome(scope, key).await? {
                     return Ok(Decision::unchanged(&mut unchanged, kept));
                 }
-                let mut decision = match attempt(moment).await {
+                let mut decision = match attempt(context).await {
                     Ok(decision) => decision,
                     // A duplicate request may have committed since the lookup above, and its effect may be why this one
                     // is refused.
                     Err(refusal) => {
-                        let kept = self.kept_answer(scope, key).await?.ok_or(refusal)?;
+                        let kept = self.stored_outcome(scope, key).await?.ok_or(refusal)?;
                         return Ok(Decision::unchanged(&mut unchanged, kept));
                     }
                 };
                 let outcome = serde_json::to_string(&decision.reply).map_err(|error| Error::Fault(error.into()))?;
-                let answer = Answer { key: scope.clone(), fingerprint: key.fingerprint(), outcome, created_at: at };
-                decision.batch.write(answer);
+                let record =
+                    IdempotencyRecord { key: scope.clone(), fingerprint: key.fingerprint(), outcome, created_at: at };
+                decision.batch.write(record);
                 Ok(decision.map(|value| Replayable { value, replayed: false }))
             }
         })
@@ -102,25 +103,25 @@ impl Shop {
     }
 
     /// The precondition on the caller for each of its changes. A dry run changes nothing, and its store has no users.
-    fn caller_precondition(&self, actor: &Actor) -> Option<Require> {
+    fn caller_precondition(&self, actor: &Actor) -> Option<Precondition> {
         let person = actor.signed_in().filter(|_| !self.is_dry_run())?;
         Some(match person.session_id {
-            Some(session) => Require::LiveSession(session, person.user_id),
-            None => Require::ActiveUser(person.user_id),
+            Some(session) => Precondition::LiveSession(session, person.user_id),
+            None => Precondition::ActiveUser(person.user_id),
         })
     }
 
     /// The reply stored under this key, if any.
-    async fn kept_answer<T: DeserializeOwned>(
+    async fn stored_outcome<T: DeserializeOwned>(
         &self,
-        scope: &AnswerKey,
+        scope: &IdempotencyRecordKey,
         key: &IdempotencyKey,
     ) -> Result<Option<Replayable<T>>> {
-        let Some(answer) = self.store().answer(scope).await? else { return Ok(None) };
-        if answer.fingerprint != key.fingerprint() {
+        let Some(record) = self.store().idempotency_record(scope).await? else { return Ok(None) };
+        if record.fingerprint != key.fingerprint() {
             return Err(Error::IdempotencyMismatch);
         }
-        let value = serde_json::from_str(&answer.outcome).map_err(|error| Error::Fault(error.into()))?;
+        let value = serde_json::from_str(&record.outcome).map_err(|error| Error::Fault(error.into()))?;
         Ok(Some(Replayable { value, replayed: true }))
     }
 
@@ -157,8 +158,8 @@ mod tests {
     use crate::testing::{block_on, world};
 
     /// A batch to commit that changes nothing a test looks at.
-    fn done(mut moment: Moment, reply: &str) -> Decision<String> {
-        let mut batch = Batch::new(&mut moment);
+    fn done(mut context: DecisionContext, reply: &str) -> Decision<String> {
+        let mut batch = Batch::new(&mut context);
         let never = Timestamp::UNIX_EPOCH;
         batch.write(Write::Forget { before: never, given_up_before: never });
         Decision { batch, reply: reply.to_owned() }
@@ -172,21 +173,21 @@ mod tests {
             let (shop, key) = (&shop, &key);
             async move {
                 let actor = &Actor::system();
-                shop.execute_once(actor, "test", Some(key), |moment| async move {
+                shop.execute_once(actor, "test", Some(key), |context| async move {
                     if !refuse {
-                        return Ok(done(moment, "first"));
+                        return Ok(done(context, "first"));
                     }
                     // The duplicate commits between the lookup of a stored reply and the reads of the attempt.
                     let twin =
-                        shop.execute_once(actor, "test", Some(key), |moment| async { Ok(done(moment, "first")) });
+                        shop.execute_once(actor, "test", Some(key), |context| async { Ok(done(context, "first")) });
                     twin.await?;
                     Err(Error::CartEmpty)
                 })
                 .await
             }
         };
-        let answer = block_on(once(true)).unwrap();
-        assert_eq!((answer.value.as_str(), answer.replayed), ("first", true));
+        let record = block_on(once(true)).unwrap();
+        assert_eq!((record.value.as_str(), record.replayed), ("first", true));
         assert!(block_on(once(false)).unwrap().replayed);
     }
 }

@@ -3,12 +3,12 @@
 mod builder;
 mod execute;
 mod key;
+mod notifier;
 pub mod prepare;
-mod wake;
 
 use std::sync::Arc;
 
-use crate::clock::{Clock, Moment, Random};
+use crate::clock::{Clock, DecisionContext, Random};
 use crate::gateway::PaymentGateway;
 use crate::mail::{Mailer, Templates};
 use crate::outbox::{Subscriber, WebhookSender};
@@ -18,8 +18,8 @@ use crate::security::password::PasswordHasher;
 use crate::security::token::TokenSigner;
 use crate::store::Store;
 
+pub(crate) use notifier::Notifier;
 use prepare::Capture;
-pub(crate) use wake::Wake;
 
 pub use builder::ShopBuilder;
 pub use key::{NotTheKey, OtherKey};
@@ -51,8 +51,8 @@ struct Parts {
     remotes: Vec<Remote>,
     subscribers: Vec<Arc<dyn Subscriber>>,
     webhook_sender: Option<Arc<dyn WebhookSender>>,
-    wake: Wake,
-    webhooks_wake: Wake,
+    notifier: Notifier,
+    webhooks_notifier: Notifier,
 }
 
 /// A gateway that is called over a network, and the receiver names of its deliveries.
@@ -106,8 +106,8 @@ impl Shop {
 
     /// The current time and fresh randomness, for one decision.
     #[must_use]
-    pub fn moment(&self) -> Moment {
-        Moment::new(self.parts.clock.now(), self.parts.random.seed())
+    pub fn context(&self) -> DecisionContext {
+        DecisionContext::new(self.parts.clock.now(), self.parts.random.seed())
     }
 
     /// The payment gateways, in the order in which they were added.
@@ -170,13 +170,13 @@ impl Shop {
     }
 
     /// Notified when an event or delivery is waiting.
-    pub(crate) fn wake(&self) -> &Wake {
-        &self.parts.wake
+    pub(crate) fn notifier(&self) -> &Notifier {
+        &self.parts.notifier
     }
 
     /// Notified when staff change a webhook or resend a delivery.
-    pub(crate) fn webhooks_wake(&self) -> &Wake {
-        &self.parts.webhooks_wake
+    pub(crate) fn webhooks_notifier(&self) -> &Notifier {
+        &self.parts.webhooks_notifier
     }
 
     /// This shop with the next commit captured instead of stored.

@@ -113,7 +113,7 @@ pub trait Store:
 
     /// A snapshot of the storage, for reads that must agree with each other: later commits are not visible in it. It
     /// accepts no commits. `None` if the storage has no snapshots.
-    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+    async fn read_snapshot(&self) -> StoreResult<Option<Arc<dyn Store>>> {
         Ok(None)
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, WebhookId};
-use crate::idempotency::{Answer, AnswerKey};
+use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, Event, Webhook, WebhookSort};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -40,5 +40,5 @@ pub trait OutboxRepository: Send + Sync {
     /// A page of webhooks.
     async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>>;
     /// The idempotency record under a key.
-    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>>;
+    async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>>;
 }

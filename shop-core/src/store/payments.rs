@@ -20,9 +20,9 @@ pub trait PaymentsRepository: Send + Sync {
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>>;
     /// The payment with this gateway's reference; the oldest if there are several.
     async fn payment_by_reference(&self, gateway: &str, reference: &str) -> StoreResult<Option<Payment>>;
-    /// Payments whose [`look_at`](crate::payments::RemoteState::look_at) is at or before `now`, longest overdue first (then by
-    /// id), at most `limit`.
-    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>>;
+    /// Payments whose [`poll_at`](crate::payments::RemoteState::poll_at) is at or before `now`, longest overdue first
+    /// (then by id), at most `limit`.
+    async fn payments_due_for_poll(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>>;
     /// A page of payments.
     async fn list_payments(
         &self,

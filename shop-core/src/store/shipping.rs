@@ -24,7 +24,7 @@ pub trait ShippingRepository: Send + Sync {
     /// A page of zones.
     async fn list_zones(&self, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Zone>>;
     /// All zones and all methods, each oldest first, from one snapshot (a shop has few of them).
-    async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)>;
+    async fn shipping_rates(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)>;
     /// The method with this id, and its zone.
     async fn method(&self, id: MethodId) -> StoreResult<Option<(Method, Zone)>>;
     /// A page of methods, filtered by [`active`](Method::active) if given.

@@ -16,22 +16,22 @@
 //! assert!(checks.finish().is_ok());
 //! ```
 
+mod catalog;
+mod contacts;
 mod password;
-mod people;
-mod things;
 mod vat;
 
 use std::borrow::Cow;
 
-use crate::word::Word;
+use crate::string_enum::StringEnum;
 
-pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
-pub(crate) use people::is_same_mailbox;
-pub use people::{
+pub use catalog::{MAX_QUANTITY, MAX_SLUG_LENGTH, MEDIA_PATH, code, http_url, image_url, quantity, sku, slug, slugify};
+pub(crate) use contacts::is_same_mailbox;
+pub use contacts::{
     Email, Username, amounts_in, country, currency, email, email_key, has_cities, person_name, phone, username,
     username_key,
 };
-pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, MEDIA_PATH, code, http_url, image_url, quantity, sku, slug, slugify};
+pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
 pub use vat::vat_id;
 
 /// The maximum length of a note or comment, in characters.
@@ -68,9 +68,9 @@ pub fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
 }
 
 /// Parses a value of a string enum, such as a status.
-pub fn word<W: Word>(text: &str) -> Result<W, String> {
-    W::of(text).ok_or_else(|| {
-        let words: Vec<_> = W::ALL.iter().map(|value| value.word()).collect();
+pub fn string_enum<E: StringEnum>(text: &str) -> Result<E, String> {
+    E::parse(text).ok_or_else(|| {
+        let words: Vec<_> = E::ALL.iter().map(|value| value.as_str()).collect();
         format!("Must be one of: {}.", words.join(", "))
     })
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::deliver::Turn;
+use super::deliver::DeliveryAttempt;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, PaymentId};
 use crate::model::outbox::{Content, DeliveryStatus};
@@ -12,12 +12,12 @@ use crate::payments::Payments;
 
 /// The interval at which a waiting caller checks whether another worker has finished the call: a read by key, forty
 /// times a second.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 impl Payments<'_> {
     /// Makes the pending calls of a payment, as the worker does, and records the responses; waits for a call that
     /// another worker is making. Returns the resulting payment. If a call fails, or is to be retried later, it is still
-    /// pending ([`RemoteState::asking`](crate::payments::RemoteState)).
+    /// pending ([`RemoteState::pending_call`](crate::payments::RemoteState)).
     ///
     /// There is no timeout. A caller with a time limit should let this run on in a separate task: a dropped call is
     /// only repeated when its lease expires, minutes later. `sleep` is the timer of the program's runtime.
@@ -31,12 +31,12 @@ impl Payments<'_> {
     {
         loop {
             let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
-            let Some(asking) = payment.remote.asking else { return Ok(payment) };
-            let Some(first) = self.first_in_line(asking.intent).await? else { return Ok(payment) };
+            let Some(pending_call) = payment.remote.pending_call else { return Ok(payment) };
+            let Some(first) = self.first_in_line(pending_call.intent).await? else { return Ok(payment) };
             match self.shop.worker().deliver_one(first).await? {
-                Turn::Delivered => {}
-                Turn::Elsewhere => sleep(LOOK_AGAIN).await,
-                Turn::Later => return Ok(payment),
+                DeliveryAttempt::Delivered => {}
+                DeliveryAttempt::Elsewhere => sleep(POLL_INTERVAL).await,
+                DeliveryAttempt::Later => return Ok(payment),
             }
         }
     }

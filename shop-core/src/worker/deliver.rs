@@ -7,8 +7,8 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, stream};
 
 use super::pace::CONCURRENCY;
-use super::receiver::{Given, Receiver};
-use super::{Progress, Worker};
+use super::receiver::{DeliveryOutcome, Receiver};
+use super::{RoundSummary, Worker};
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
 use crate::clock::Timestamp;
@@ -21,7 +21,7 @@ const CLAIM_BATCH: usize = 32;
 
 /// The result of one delivery that a caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum DeliveryAttempt {
     /// It was delivered, or turned out to be done already.
     Delivered,
     /// Another worker is delivering it.
@@ -32,7 +32,7 @@ pub(super) enum Turn {
 
 impl Worker<'_> {
     /// Claims and makes some of a receiver's due deliveries. Each delivery fails when its `patience` future ends.
-    pub(super) async fn deliver<P, F>(&self, receiver: Receiver<'_>, patience: P) -> Result<Progress>
+    pub(super) async fn deliver<P, F>(&self, receiver: Receiver<'_>, patience: P) -> Result<RoundSummary>
     where
         P: Fn() -> F,
         F: Future<Output = ()>,
@@ -42,12 +42,12 @@ impl Worker<'_> {
             Receiver::Mail(_) | Receiver::Subscriber(_) | Receiver::Caller(_) | Receiver::Listener(_) => CLAIM_BATCH,
         };
         let claimed = self.claim(receiver, limit).await?;
-        let results: Vec<Result<Progress>> = stream::iter(claimed)
+        let results: Vec<Result<RoundSummary>> = stream::iter(claimed)
             .map(|delivery| self.deliver_claimed(receiver, delivery, patience()))
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
-        let mut progress = Progress::default();
+        let mut progress = RoundSummary::default();
         for result in results {
             progress += result?;
         }
@@ -60,10 +60,10 @@ impl Worker<'_> {
         receiver: Receiver<'_>,
         delivery: Delivery,
         patience: impl Future<Output = ()>,
-    ) -> Result<Progress> {
+    ) -> Result<RoundSummary> {
         let given = match select(Box::pin(self.hand_over(receiver, &delivery)), Box::pin(patience)).await {
             Either::Left((given, _)) => given,
-            Either::Right(_) => Given::failed("the receiver did not answer in time"),
+            Either::Right(_) => DeliveryOutcome::failed("the receiver did not respond in time"),
         };
         self.record(delivery, given).await
     }
@@ -74,10 +74,10 @@ impl Worker<'_> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         self.must_commit()?;
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
-                let now = moment.now();
+            .execute(&Actor::system(), |mut context| async move {
+                let now = context.now();
                 let due = self.shop.store().due_deliveries(receiver, now, limit).await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 let claimed: Vec<_> = due.into_iter().map(|delivery| leased(delivery, lease, now)).collect();
                 for delivery in &claimed {
                     batch.write(Change::Update(delivery.clone()));
@@ -96,36 +96,37 @@ impl Worker<'_> {
     }
 
     /// Makes one delivery that a caller waits for, if it is due. Earlier deliveries of its aggregate must be done.
-    pub(super) async fn deliver_one(&self, id: DeliveryId) -> Result<Turn> {
-        let Some(delivery) = self.shop.store().delivery(id).await? else { return Ok(Turn::Delivered) };
+    pub(super) async fn deliver_one(&self, id: DeliveryId) -> Result<DeliveryAttempt> {
+        let Some(delivery) = self.shop.store().delivery(id).await? else { return Ok(DeliveryAttempt::Delivered) };
         let Some(receiver) = self.receivers().into_iter().find(|one| one.name() == delivery.receiver) else {
-            return Ok(Turn::Later);
+            return Ok(DeliveryAttempt::Later);
         };
         self.must_commit()?;
         let system = Actor::system();
-        let claim = self.shop.execute(&system, |mut moment| async move {
+        let claim = self.shop.execute(&system, |mut context| async move {
             let now = self.shop.store().delivery(id).await?;
             let now = match now {
                 Some(now) if now.status == DeliveryStatus::Pending => now,
-                _ => return Ok(Decision::unchanged(&mut moment, Err(Turn::Delivered))),
+                _ => return Ok(Decision::unchanged(&mut context, Err(DeliveryAttempt::Delivered))),
             };
-            if now.due_at > moment.now() {
+            if now.due_at > context.now() {
                 // The first attempt is in progress, unless one has failed.
-                let turn = if now.last_error.is_none() { Turn::Elsewhere } else { Turn::Later };
-                return Ok(Decision::unchanged(&mut moment, Err(turn)));
+                let attempt_result =
+                    if now.last_error.is_none() { DeliveryAttempt::Elsewhere } else { DeliveryAttempt::Later };
+                return Ok(Decision::unchanged(&mut context, Err(attempt_result)));
             }
-            let claimed = leased(now, receiver.lease(), moment.now());
-            let mut batch = Batch::new(&mut moment);
+            let claimed = leased(now, receiver.lease(), context.now());
+            let mut batch = Batch::new(&mut context);
             batch.write(Change::Update(claimed.clone()));
             Ok(Decision { batch, reply: Ok(claimed) })
         });
         let claimed = match claim.await? {
             Ok(claimed) => claimed,
-            Err(turn) => return Ok(turn),
+            Err(attempt_result) => return Ok(attempt_result),
         };
         let given = self.hand_over(receiver, &claimed).await;
         let progress = self.record(claimed, given).await?;
-        Ok(if progress.delivered > 0 { Turn::Delivered } else { Turn::Later })
+        Ok(if progress.delivered > 0 { DeliveryAttempt::Delivered } else { DeliveryAttempt::Later })
     }
 }
 

@@ -58,7 +58,7 @@ impl Shop {
 
 /// The result of one round of work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RoundSummary {
     /// The number of events relayed to their receivers.
     pub relayed: u32,
     /// The number of deliveries that succeeded, or turned out to be obsolete.
@@ -67,7 +67,7 @@ pub struct Progress {
     pub failed: u32,
 }
 
-impl std::ops::AddAssign for Progress {
+impl std::ops::AddAssign for RoundSummary {
     fn add_assign(&mut self, other: Self) {
         self.relayed += other.relayed;
         self.delivered += other.delivered;
@@ -82,8 +82,8 @@ impl<'a> Worker<'a> {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached. A failing receiver is not an error.
-    pub async fn run_once(&self) -> Result<Progress> {
-        let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
+    pub async fn run_once(&self) -> Result<RoundSummary> {
+        let mut progress = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
         progress += self.deliver_all(self.receivers()).await?;
         let webhooks = self.webhooks().await?;
         progress += self.deliver_all(webhooks.iter().map(Receiver::Webhook)).await?;
@@ -93,8 +93,8 @@ impl<'a> Worker<'a> {
     /// Like [`Worker::run_once`], but makes one delivery at a time: randomness is then drawn in the same order on every
     /// store.
     #[cfg(feature = "conformance")]
-    pub(crate) async fn run_in_turn(&self) -> Result<Progress> {
-        let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
+    pub(crate) async fn run_in_turn(&self) -> Result<RoundSummary> {
+        let mut progress = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
         let webhooks = self.webhooks().await?;
         for receiver in self.receivers().into_iter().chain(webhooks.iter().map(Receiver::Webhook)) {
             while let Some(delivery) = self.claim(receiver, 1).await?.pop() {
@@ -112,18 +112,18 @@ impl<'a> Worker<'a> {
     }
 
     /// Delivers to these receivers concurrently until nothing is due.
-    async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<Progress> {
+    async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<RoundSummary> {
         let rounds = receivers.into_iter().map(|receiver| async move {
-            let mut progress = Progress::default();
+            let mut progress = RoundSummary::default();
             loop {
                 let round = self.deliver(receiver, std::future::pending::<()>).await?;
-                if round == Progress::default() {
+                if round == RoundSummary::default() {
                     return Ok::<_, Error>(progress);
                 }
                 progress += round;
             }
         });
-        let mut progress = Progress::default();
+        let mut progress = RoundSummary::default();
         for round in join_all(rounds).await {
             progress += round?;
         }
@@ -172,11 +172,11 @@ impl<'a> Worker<'a> {
     /// [`Error::Unavailable`] when the storage cannot be reached.
     pub async fn forget(&self) -> Result<()> {
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
-                let mut batch = Batch::new(&mut moment);
-                let (before, given_up_before) = (moment.now() - MEMORY, moment.now() - GIVEN_UP_MEMORY);
+            .execute(&Actor::system(), |mut context| async move {
+                let mut batch = Batch::new(&mut context);
+                let (before, given_up_before) = (context.now() - MEMORY, context.now() - GIVEN_UP_MEMORY);
                 batch.write(Write::Forget { before, given_up_before });
-                batch.write(CatalogWrite::ForgetPrices { ended_before: moment.now() - PRICE_MEMORY });
+                batch.write(CatalogWrite::ForgetPrices { ended_before: context.now() - PRICE_MEMORY });
                 Ok(Decision { batch, reply: () })
             })
             .await?;

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use futures_util::FutureExt as _;
 
 use super::Worker;
-use super::mail_jobs::{self, Outcome};
-use super::pace::said;
+use super::mail_jobs::{self, MailOutcome};
+use super::pace::panic_message;
 use crate::batch::Batch;
 use crate::error::{BoxError, Result};
 use crate::id::WebhookId;
@@ -18,11 +18,11 @@ use crate::model::orders::OrderMail;
 use crate::model::outbox::{Content, Delivery, Event, MAIL, Webhook};
 use crate::orders::mails;
 use crate::outbox::{Subscriber, WebhookMessage, WebhookSender};
-use crate::settlement::{Answer, Look};
+use crate::settlement::{CallResult, PollResult};
 use crate::shop::Remote;
 
 /// The lease of a claim: longer than a whole claimed batch takes if every delivery takes
-/// [`PATIENCE`](super::pace::PATIENCE).
+/// [`TIMEOUT`](super::pace::TIMEOUT).
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(180);
 /// The lease for webhooks. It is shorter, since attempts time out sooner and start when they are claimed: after a crash
 /// they are retried soon.
@@ -77,29 +77,29 @@ impl Receiver<'_> {
 }
 
 /// The outcome of a delivery.
-pub(super) enum Given {
+pub(super) enum DeliveryOutcome {
     /// The receiver accepted it. `also` is committed together with the end of the delivery.
-    Taken { also: Option<Batch>, response_status: Option<u16> },
+    Accepted { also: Option<Batch>, response_status: Option<u16> },
     /// A gateway answered a call.
-    Answered(Answer),
+    Answered(CallResult),
     /// A payment was looked up; `None` if there was nothing to look up.
-    Looked(Option<Box<Look>>),
+    Polled(Option<Box<PollResult>>),
     /// The delivery failed. If `is_final`, a retry is pointless.
     Failed { why: BoxError, response_status: Option<u16>, is_final: bool },
     /// The delivery was not attempted: the receiver was paused in the meantime.
     Withdrawn,
 }
 
-impl Given {
+impl DeliveryOutcome {
     pub(super) fn failed(why: impl Into<BoxError>) -> Self {
         Self::Failed { why: why.into(), response_status: None, is_final: false }
     }
 }
 
-impl From<Result<Option<Batch>, BoxError>> for Given {
+impl From<Result<Option<Batch>, BoxError>> for DeliveryOutcome {
     fn from(given: Result<Option<Batch>, BoxError>) -> Self {
         match given {
-            Ok(also) => Self::Taken { also, response_status: None },
+            Ok(also) => Self::Accepted { also, response_status: None },
             Err(why) => Self::Failed { is_final: why.is::<MailRefused>(), why, response_status: None },
         }
     }
@@ -116,14 +116,14 @@ impl<'a> Worker<'a> {
     }
 
     /// Hands a delivery to its receiver. A panic counts as a failure, so that other deliveries and receivers continue.
-    pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+    pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> DeliveryOutcome {
         match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
             Ok(given) => given,
-            Err(panic) => Given::failed(format!("the receiver panicked: {}", said(panic.as_ref()))),
+            Err(panic) => DeliveryOutcome::failed(format!("the receiver panicked: {}", panic_message(panic.as_ref()))),
         }
     }
 
-    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> DeliveryOutcome {
         match (receiver, &delivery.content) {
             (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
             (Receiver::Mail(mailer), Content::OrderMail(mail)) => self.order_mail(mailer, delivery, mail).await.into(),
@@ -133,52 +133,52 @@ impl<'a> Worker<'a> {
             (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
             (Receiver::Caller(remote), Content::GatewayCall(call)) => match remote.gateway.remote() {
                 Some(gateway) => match self.shop.payments().perform(gateway, delivery, call).await {
-                    Ok(answer) => Given::Answered(answer),
-                    Err(why) => Given::failed(why),
+                    Ok(answer) => DeliveryOutcome::Answered(answer),
+                    Err(why) => DeliveryOutcome::failed(why),
                 },
-                None => Given::failed("the gateway is not asked over a network any more"),
+                None => DeliveryOutcome::failed("the gateway is no longer called over a network"),
             },
-            (Receiver::Listener(remote), Content::GatewayNotice(notice)) => match remote.gateway.remote() {
+            (Receiver::Listener(remote), Content::GatewayEvent(event)) => match remote.gateway.remote() {
                 Some(gateway) => {
                     let id = remote.gateway.id();
-                    match self.shop.payments().look_into(id, gateway, delivery, notice).await {
-                        Ok(look) => Given::Looked(look),
-                        Err(why) => Given::failed(why),
+                    match self.shop.payments().process_event(id, gateway, delivery, event).await {
+                        Ok(poll) => DeliveryOutcome::Polled(poll),
+                        Err(why) => DeliveryOutcome::failed(why),
                     }
                 }
-                None => Given::failed("the gateway is not asked over a network any more"),
+                None => DeliveryOutcome::failed("the gateway is no longer called over a network"),
             },
-            _ => Given::failed("this receiver does not take such deliveries"),
+            _ => DeliveryOutcome::failed("this receiver does not take such deliveries"),
         }
     }
 
     /// Sends an event to a webhook, with its current URL and secrets.
-    async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> Given {
+    async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> DeliveryOutcome {
         let webhook = match self.shop.store().webhook(outgoing.id).await {
             Ok(Some(webhook)) if webhook.active => webhook,
-            Ok(_) => return Given::Withdrawn,
-            Err(error) => return Given::failed(error),
+            Ok(_) => return DeliveryOutcome::Withdrawn,
+            Err(error) => return DeliveryOutcome::failed(error),
         };
-        let message = match WebhookMessage::new(&webhook, event, self.shop.keys(), self.shop.moment().now()) {
+        let message = match WebhookMessage::new(&webhook, event, self.shop.keys(), self.shop.context().now()) {
             Ok(message) => message,
-            Err(error) => return Given::failed(error),
+            Err(error) => return DeliveryOutcome::failed(error),
         };
         match outgoing.sender.send(&message, WEBHOOK_PATIENCE).await {
-            Ok(status @ 200..=299) => Given::Taken { also: None, response_status: Some(status) },
-            Ok(status) => Given::Failed {
+            Ok(status @ 200..=299) => DeliveryOutcome::Accepted { also: None, response_status: Some(status) },
+            Ok(status) => DeliveryOutcome::Failed {
                 why: format!("the answer was {status}").into(),
                 response_status: Some(status),
                 is_final: false,
             },
-            Err(why) => Given::failed(why),
+            Err(why) => DeliveryOutcome::failed(why),
         }
     }
 
     async fn mail(&self, mailer: &dyn Mailer, delivery: &Delivery, job: &MailJob) -> Result<Option<Batch>, BoxError> {
-        match mail_jobs::compose(self.shop, job, &mut self.shop.moment()).await? {
-            Outcome::Nothing => Ok(None),
-            Outcome::Change(batch) => Ok(Some(batch)),
-            Outcome::Send { to, mail, counted } => {
+        match mail_jobs::compose(self.shop, job, &mut self.shop.context()).await? {
+            MailOutcome::Nothing => Ok(None),
+            MailOutcome::Change(batch) => Ok(Some(batch)),
+            MailOutcome::Send { to, mail, counted } => {
                 // A retried mail was counted at its first attempt.
                 if let Some(user) = counted.filter(|_| delivery.attempts <= 1)
                     && !mail_jobs::count(self.shop, user).await?

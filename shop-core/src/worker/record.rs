@@ -2,16 +2,16 @@
 
 use chrono::TimeDelta;
 
-use super::receiver::Given;
-use super::{Progress, Worker};
+use super::receiver::DeliveryOutcome;
+use super::{RoundSummary, Worker};
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{BoxError, Error, Result};
 use crate::lifecycle::record_for_staff;
 use crate::model::orders::OrderMail;
 use crate::model::outbox::{Content, Delivery, DeliveryStatus};
-use crate::settlement::Answer;
+use crate::settlement::CallResult;
 
 /// The number of attempts before a delivery is given up: about six hours with [`backoff`].
 pub(super) const MAX_ATTEMPTS: i64 = 15;
@@ -20,59 +20,63 @@ const MAX_ERROR_LENGTH: usize = 500;
 
 impl Worker<'_> {
     /// Records the outcome of a delivery, unless the lease was lost in the meantime: another worker owns it then.
-    pub(super) async fn record(&self, claimed: Delivery, given: Given) -> Result<Progress> {
+    pub(super) async fn record(&self, claimed: Delivery, given: DeliveryOutcome) -> Result<RoundSummary> {
         match self.write_down(&claimed, &given).await {
             // A gateway's answer that makes no sense counts as a failure.
             Err(error @ (Error::Fault(_) | Error::NotFound))
-                if matches!(given, Given::Answered(_) | Given::Looked(_)) =>
+                if matches!(given, DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_)) =>
             {
                 tracing::error!(%error, source = ?std::error::Error::source(&error), id = %claimed.id, "cannot record");
-                self.write_down(&claimed, &Given::failed(error)).await
+                self.write_down(&claimed, &DeliveryOutcome::failed(error)).await
             }
             recorded => recorded,
         }
     }
 
-    async fn write_down(&self, claimed: &Delivery, given: &Given) -> Result<Progress> {
+    async fn write_down(&self, claimed: &Delivery, given: &DeliveryOutcome) -> Result<RoundSummary> {
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
+            .execute(&Actor::system(), |mut context| async move {
                 let current = self.shop.store().delivery(claimed.id).await?;
                 if current.is_none_or(|current| current.version != claimed.version) {
-                    return Ok(Decision::unchanged(&mut moment, ()));
+                    return Ok(Decision::unchanged(&mut context, ()));
                 }
-                let mut batch = Batch::new(&mut moment);
-                let delivery = settled(claimed.clone(), given, moment.now());
+                let mut batch = Batch::new(&mut context);
+                let delivery = settled(claimed.clone(), given, context.now());
                 batch.write(Change::Update(delivery));
                 let payments = self.shop.payments();
                 let also = match (given, &claimed.content) {
-                    (Given::Taken { also, .. }, _) => also.clone(),
-                    (Given::Answered(answer), Content::GatewayCall(call)) => {
-                        Some(payments.answered(claimed, call, answer, &mut moment).await?)
+                    (DeliveryOutcome::Accepted { also, .. }, _) => also.clone(),
+                    (DeliveryOutcome::Answered(answer), Content::GatewayCall(call)) => {
+                        Some(payments.answered(claimed, call, answer, &mut context).await?)
                     }
-                    (Given::Failed { .. }, Content::GatewayCall(call)) if claimed.attempts >= MAX_ATTEMPTS => {
-                        Some(payments.answered(claimed, call, &Answer::GaveUp, &mut moment).await?)
+                    (DeliveryOutcome::Failed { .. }, Content::GatewayCall(call))
+                        if claimed.attempts >= MAX_ATTEMPTS =>
+                    {
+                        Some(payments.answered(claimed, call, &CallResult::GaveUp, &mut context).await?)
                     }
-                    (Given::Failed { why, is_final, .. }, Content::OrderMail(mail)) if gives_up(claimed, *is_final) => {
-                        Some(not_mailed(mail, why, &mut moment))
+                    (DeliveryOutcome::Failed { why, is_final, .. }, Content::OrderMail(mail))
+                        if gives_up(claimed, *is_final) =>
+                    {
+                        Some(not_mailed(mail, why, &mut context))
                     }
-                    (Given::Looked(Some(look)), _) => {
-                        payments.looked_at(&look.payment, Some(&look.seen), &mut moment).await?
+                    (DeliveryOutcome::Polled(Some(poll)), _) => {
+                        payments.polled(&poll.payment, Some(&poll.sealed), &mut context).await?
                     }
                     _ => None,
                 };
                 if let Some(also) = also {
-                    batch.requires.extend(also.requires);
+                    batch.preconditions.extend(also.preconditions);
                     batch.writes.extend(also.writes);
                 }
                 Ok(Decision { batch, reply: () })
             })
             .await?;
         let (why, is_given_up) = match given {
-            Given::Taken { .. } | Given::Answered(_) | Given::Looked(_) => {
-                return Ok(Progress { delivered: 1, ..Progress::default() });
+            DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_) => {
+                return Ok(RoundSummary { delivered: 1, ..RoundSummary::default() });
             }
-            Given::Withdrawn => return Ok(Progress::default()),
-            Given::Failed { why, is_final, .. } => (shortened(why), gives_up(claimed, *is_final)),
+            DeliveryOutcome::Withdrawn => return Ok(RoundSummary::default()),
+            DeliveryOutcome::Failed { why, is_final, .. } => (shortened(why), gives_up(claimed, *is_final)),
         };
         let (id, receiver, attempts) = (claimed.id, &claimed.receiver, claimed.attempts);
         if is_given_up {
@@ -80,7 +84,7 @@ impl Worker<'_> {
         } else {
             tracing::warn!(%id, receiver, attempts, error = why, "a delivery failed and will be tried again");
         }
-        Ok(Progress { failed: 1, ..Progress::default() })
+        Ok(RoundSummary { failed: 1, ..RoundSummary::default() })
     }
 }
 
@@ -90,29 +94,29 @@ fn gives_up(claimed: &Delivery, is_final: bool) -> bool {
 }
 
 /// Records in the order's history that a mail did not reach the buyer.
-fn not_mailed(mail: &OrderMail, why: &BoxError, moment: &mut Moment) -> Batch {
-    let mut batch = Batch::new(moment);
+fn not_mailed(mail: &OrderMail, why: &BoxError, context: &mut DecisionContext) -> Batch {
+    let mut batch = Batch::new(context);
     let detail = format!("The mail {:?} did not reach the buyer: {}", mail.news.template(), shortened(why));
-    record_for_staff(&mut batch, moment, mail.order_id, "mail_failed", "system", detail);
+    record_for_staff(&mut batch, context, mail.order_id, "mail_failed", "system", detail);
     batch
 }
 
 /// The delivery after its attempt.
-fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
+fn settled(claimed: Delivery, given: &DeliveryOutcome, now: Timestamp) -> Delivery {
     let version = claimed.version + 1;
     match given {
-        Given::Withdrawn => {
+        DeliveryOutcome::Withdrawn => {
             // Restored to the state before the claim.
             Delivery { attempts: (claimed.attempts - 1).max(0), due_at: now, version, ..claimed }
         }
-        Given::Taken { response_status, .. } => {
+        DeliveryOutcome::Accepted { response_status, .. } => {
             let response_status = response_status.map(i64::from);
             Delivery { status: DeliveryStatus::Done, last_error: None, response_status, version, ..claimed }
         }
-        Given::Answered(_) | Given::Looked(_) => {
+        DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_) => {
             Delivery { status: DeliveryStatus::Done, last_error: None, version, ..claimed }
         }
-        Given::Failed { why, response_status, is_final } => {
+        DeliveryOutcome::Failed { why, response_status, is_final } => {
             let (status, due_at) = if gives_up(&claimed, *is_final) {
                 (DeliveryStatus::Dead, claimed.due_at)
             } else {

@@ -45,13 +45,13 @@ impl Worker<'_> {
     /// Relays one batch of events; returns whether it was the last.
     async fn relay_some(&self) -> Result<(Relayed, bool)> {
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
+            .execute(&Actor::system(), |mut context| async move {
                 let (store, subscribers) = (self.shop.store(), self.shop.subscribers());
                 let webhooks = store.active_webhooks().await?;
                 let receivers = subscribers.len() + webhooks.len();
                 let limit = (DELIVERIES / receivers.max(1)).clamp(1, EVENTS);
                 let events = store.unrelayed_events(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 let mut told = BTreeSet::new();
                 for event in &events {
                     batch.write(OutboxWrite::Relayed(event.id));
@@ -63,8 +63,8 @@ impl Worker<'_> {
                     }));
                     for name in names {
                         // Sorts like the event, whichever worker relays it.
-                        let id = moment.id_beside(event.id.0);
-                        let delivery = Delivery::event(id, &name, event, moment.now());
+                        let id = context.id_at(event.id.0);
+                        let delivery = Delivery::event(id, &name, event, context.now());
                         batch.write(Change::Insert(delivery));
                     }
                 }

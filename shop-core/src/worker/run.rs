@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, join3, join5};
 
-use super::pace::{BREATH, FAULT_PAUSE, MAX_PAUSE, PATIENCE, either, said, troubled};
+use super::pace::{FAULT_PAUSE, MAX_PAUSE, MIN_INTERVAL, TIMEOUT, either, log_failure, panic_message};
 use super::receiver::Receiver;
-use super::webhooks::Bells;
-use super::{Progress, Worker};
+use super::webhooks::WebhookNotifiers;
+use super::{RoundSummary, Worker};
 use crate::error::Result;
-use crate::shop::Wake;
+use crate::shop::Notifier;
 
 /// The interval of sweeps in [`Worker::run`].
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -22,15 +22,15 @@ const FORGET_EVERY: Duration = Duration::from_mins(10);
 /// The notifiers of the loops.
 #[derive(Default)]
 struct LoopBells {
-    relay: Wake,
+    relay: Notifier,
     /// Events have receivers, perhaps for the first time.
-    wanted: Wake,
-    webhooks: Bells,
+    wanted: Notifier,
+    webhooks: WebhookNotifiers,
 }
 
-fn ring_all(receivers: &[(Receiver<'_>, Wake)]) {
-    for (_, bell) in receivers {
-        bell.ring();
+fn notify_all(receivers: &[(Receiver<'_>, Notifier)]) {
+    for (_, notifier) in receivers {
+        notifier.notify();
     }
 }
 
@@ -49,7 +49,7 @@ impl Worker<'_> {
     {
         // Only stored data outlives an attempt, and it is consistent after every commit.
         while let Err(panic) = AssertUnwindSafe(self.work(&sleep)).catch_unwind().await {
-            tracing::error!(panic = said(panic.as_ref()), "the worker panicked and begins again");
+            tracing::error!(panic = panic_message(panic.as_ref()), "the worker panicked and begins again");
             sleep(FAULT_PAUSE).await;
         }
     }
@@ -60,32 +60,33 @@ impl Worker<'_> {
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        let bells = LoopBells::default();
-        let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
+        let notifiers = LoopBells::default();
+        let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Notifier::default())).collect();
         let webhooks_changed = || {
-            bells.wanted.ring();
-            bells.relay.ring();
+            notifiers.wanted.notify();
+            notifiers.relay.notify();
         };
-        let deliver = join_all(receivers.iter().map(|(receiver, bell)| self.keep_delivering(*receiver, bell, sleep)));
-        let webhooks = self.serve_webhooks(&bells.webhooks, webhooks_changed, sleep);
+        let deliver =
+            join_all(receivers.iter().map(|(receiver, notifier)| self.keep_delivering(*receiver, notifier, sleep)));
+        let webhooks = self.serve_webhooks(&notifiers.webhooks, webhooks_changed, sleep);
         // In separate loops, so that neither many old rows nor a slow gateway delays the sweep that releases stock.
-        let house = join3(self.keep_sweeping(sleep), self.keep_forgetting(sleep), self.keep_reconciling(sleep));
-        let pass_on = self.pass_on_news(&bells, &receivers);
-        let relay = self.keep_relaying(&bells, &receivers, sleep);
-        let _: ((), (), Vec<()>, (), ((), (), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
+        let housekeeping = join3(self.keep_sweeping(sleep), self.keep_forgetting(sleep), self.keep_reconciling(sleep));
+        let pass_on = self.pass_on_news(&notifiers, &receivers);
+        let relay = self.keep_relaying(&notifiers, &receivers, sleep);
+        let _: ((), (), Vec<()>, (), ((), (), ())) = join5(pass_on, relay, deliver, webhooks, housekeeping).await;
     }
 
     /// Passes notifications of commits on to the relay and to all receivers.
-    async fn pass_on_news(&self, bells: &LoopBells, receivers: &[(Receiver<'_>, Wake)]) {
+    async fn pass_on_news(&self, notifiers: &LoopBells, receivers: &[(Receiver<'_>, Notifier)]) {
         loop {
-            self.shop.wake().wait().await;
-            bells.relay.ring();
-            ring_all(receivers);
+            self.shop.notifier().wait().await;
+            notifiers.relay.notify();
+            notify_all(receivers);
         }
     }
 
     /// Relays events, and notifies the receivers of the new deliveries.
-    async fn keep_relaying<S, F>(&self, bells: &LoopBells, receivers: &[(Receiver<'_>, Wake)], sleep: &S)
+    async fn keep_relaying<S, F>(&self, notifiers: &LoopBells, receivers: &[(Receiver<'_>, Notifier)], sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
@@ -94,26 +95,26 @@ impl Worker<'_> {
             let pause = match self.relay().await {
                 Ok(relayed) => {
                     if relayed.events > 0 {
-                        ring_all(receivers);
+                        notify_all(receivers);
                     }
-                    if !bells.webhooks.ring(relayed.webhooks) {
-                        self.shop.webhooks_wake().ring();
+                    if !notifiers.webhooks.notify(relayed.webhooks) {
+                        self.shop.webhooks_notifier().notify();
                     }
                     if relayed.is_idle {
                         // Without receivers, no event is urgent.
-                        either(bells.wanted.wait(), sleep(MAX_PAUSE)).await;
+                        either(notifiers.wanted.wait(), sleep(MAX_PAUSE)).await;
                     }
                     MAX_PAUSE
                 }
-                Err(error) => troubled(&error, "relay events"),
+                Err(error) => log_failure(&error, "relay events"),
             };
-            sleep(BREATH).await;
-            either(bells.relay.wait(), sleep(pause)).await;
+            sleep(MIN_INTERVAL).await;
+            either(notifiers.relay.wait(), sleep(pause)).await;
         }
     }
 
     /// Delivers to one receiver.
-    async fn keep_delivering<S, F>(&self, receiver: Receiver<'_>, bell: &Wake, sleep: &S)
+    async fn keep_delivering<S, F>(&self, receiver: Receiver<'_>, notifier: &Notifier, sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
@@ -121,10 +122,10 @@ impl Worker<'_> {
         loop {
             let pause = match self.deliver_and_look_ahead(receiver, sleep).await {
                 Ok(pause) => pause,
-                Err(error) => troubled(&error, "deliver"),
+                Err(error) => log_failure(&error, "deliver"),
             };
-            sleep(BREATH).await;
-            either(bell.wait(), sleep(pause)).await;
+            sleep(MIN_INTERVAL).await;
+            either(notifier.wait(), sleep(pause)).await;
         }
     }
 
@@ -136,7 +137,7 @@ impl Worker<'_> {
     {
         loop {
             if let Err(error) = self.sweep().await {
-                troubled(&error, "cancel overdue orders");
+                log_failure(&error, "cancel overdue orders");
             }
             sleep(SWEEP_EVERY).await;
         }
@@ -150,7 +151,7 @@ impl Worker<'_> {
     {
         loop {
             if let Err(error) = self.forget().await {
-                troubled(&error, "forget old answers and carts");
+                log_failure(&error, "delete old idempotency records and carts");
             }
             sleep(FORGET_EVERY).await;
         }
@@ -164,7 +165,7 @@ impl Worker<'_> {
     {
         loop {
             if let Err(error) = self.reconcile().await {
-                troubled(&error, "compare payments with their gateways");
+                log_failure(&error, "compare payments with their gateways");
             }
             sleep(SWEEP_EVERY).await;
         }
@@ -176,7 +177,7 @@ impl Worker<'_> {
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        while self.deliver(receiver, || sleep(PATIENCE)).await? != Progress::default() {}
+        while self.deliver(receiver, || sleep(TIMEOUT)).await? != RoundSummary::default() {}
         self.pause_of(receiver).await
     }
 
@@ -185,7 +186,7 @@ impl Worker<'_> {
         let Some(due_at) = self.shop.store().next_due(receiver.name()).await? else {
             return Ok(MAX_PAUSE);
         };
-        let pause = (due_at - self.shop.moment().now()).to_std().unwrap_or_default();
+        let pause = (due_at - self.shop.context().now()).to_std().unwrap_or_default();
         Ok(pause.min(MAX_PAUSE))
     }
 }

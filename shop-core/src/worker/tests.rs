@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::pace::{BREATH, FAULT_PAUSE};
-use super::receiver::{Given, LEASE, Receiver};
+use super::pace::{FAULT_PAUSE, MIN_INTERVAL};
+use super::receiver::{DeliveryOutcome, LEASE, Receiver};
 use super::record::{MAX_ATTEMPTS, backoff};
 use super::*;
 use crate::cart::AddItem;
@@ -24,8 +24,8 @@ use crate::outbox::{Subscriber, WebhookMessage, WebhookSender};
 use crate::page::PageRequest;
 use crate::shop::Settings;
 use crate::store::{CartRepository as _, OutboxRepository as _};
+use crate::string_enum::StringEnum as _;
 use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
-use crate::word::Word as _;
 
 /// Records events, and refuses, hangs or panics on demand.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Listener {
     }
 
     fn heard(&self) -> Vec<Uuid> {
-        self.heard.lock().unwrap().iter().map(|(_, thing)| *thing).collect()
+        self.heard.lock().unwrap().iter().map(|(_, subject)| *subject).collect()
     }
 }
 
@@ -59,8 +59,8 @@ impl Subscriber for Listener {
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
-        assert!(!self.panics.load(Ordering::Relaxed), "no ears for {}", event.thing.as_u128());
-        self.heard.lock().unwrap().push((event.id, event.thing));
+        assert!(!self.panics.load(Ordering::Relaxed), "no ears for {}", event.subject.as_u128());
+        self.heard.lock().unwrap().push((event.id, event.subject));
         if self.refuses.load(Ordering::Relaxed) { Err("not today".into()) } else { Ok(()) }
     }
 }
@@ -69,16 +69,16 @@ fn listened(listeners: &[&Arc<Listener>]) -> World {
     world_with(|builder| listeners.iter().fold(builder, |builder, one| builder.subscriber(Arc::clone(*one) as _)))
 }
 
-fn happen(world: &World, thing: u128) {
-    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
-        let mut batch = Batch::new(&mut moment);
-        batch.event(&mut moment, EventKind::ProductUpdated, Uuid::from_u128(thing), json!({}));
+fn happen(world: &World, subject: u128) {
+    block_on(world.shop.execute(&Actor::system(), |mut context| async move {
+        let mut batch = Batch::new(&mut context);
+        batch.event(&mut context, EventKind::ProductUpdated, Uuid::from_u128(subject), json!({}));
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();
 }
 
-fn work(world: &World) -> Progress {
+fn work(world: &World) -> RoundSummary {
     block_on(world.shop.worker().run_once()).unwrap()
 }
 
@@ -97,13 +97,13 @@ fn carts_that_guests_left_are_removed() {
     let left: Vec<_> = (0..250).map(|_| guest(&world, offer.variant(0), 1)).collect();
     let ada = world.customer("ada");
     block_on(carts().create(&ada)).unwrap();
-    let order = block_on(world.shop.orders().place(&ordered, offer.wishes(), None)).unwrap().value.view.order;
+    let order = block_on(world.shop.orders().place(&ordered, offer.order_input(), None)).unwrap().value.view.order;
     world.clock.advance(TimeDelta::days(1) - TimeDelta::seconds(1));
     block_on(world.shop.worker().forget()).unwrap();
     assert!(left.iter().all(|guest| block_on(carts().get(guest)).is_ok()));
 
-    let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
-    block_on(carts().add_item(&active, wish.clone())).unwrap();
+    let item = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
+    block_on(carts().add_item(&active, item.clone())).unwrap();
     world.clock.advance(TimeDelta::seconds(1));
     block_on(world.shop.worker().forget()).unwrap();
     assert!(left.iter().all(|guest| block_on(carts().get(guest)).unwrap_err().code() == "not_found"));
@@ -111,7 +111,7 @@ fn carts_that_guests_left_are_removed() {
     block_on(carts().get(&ada)).unwrap();
     assert!(block_on(world.store.cart(order.cart_id)).unwrap().is_some());
     // A token whose cart was deleted is replaced by a new one.
-    assert!(block_on(carts().add_item(&left[0], wish)).unwrap().token.is_some());
+    assert!(block_on(carts().add_item(&left[0], item)).unwrap().token.is_some());
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }
 
@@ -129,17 +129,17 @@ fn carts_stay_where_none_is_to_be_removed() {
 fn events_are_told_once_to_everybody_and_in_order_per_thing() {
     let (one, other) = (Listener::new("one"), Listener::new("other"));
     let world = listened(&[&one, &other]);
-    for thing in [1, 2, 1, 1] {
-        happen(&world, thing);
+    for subject in [1, 2, 1, 1] {
+        happen(&world, subject);
     }
-    assert_eq!(work(&world), Progress { relayed: 4, delivered: 8, failed: 0 });
+    assert_eq!(work(&world), RoundSummary { relayed: 4, delivered: 8, failed: 0 });
     for listener in [&one, &other] {
         let heard = listener.heard.lock().unwrap().clone();
         assert_eq!(heard.len(), 4);
-        let first: Vec<_> = heard.iter().filter(|(_, thing)| thing.as_u128() == 1).map(|(id, _)| *id).collect();
+        let first: Vec<_> = heard.iter().filter(|(_, subject)| subject.as_u128() == 1).map(|(id, _)| *id).collect();
         assert!(first.is_sorted() && first.len() == 3);
     }
-    assert_eq!(work(&world), Progress::default());
+    assert_eq!(work(&world), RoundSummary::default());
 }
 
 fn input<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
@@ -147,16 +147,16 @@ fn input<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
 }
 
 /// Records the events of one aggregate.
-struct Ear(Uuid, Mutex<Vec<&'static str>>);
+struct Recorder(Uuid, Mutex<Vec<&'static str>>);
 
 #[async_trait]
-impl Subscriber for Ear {
+impl Subscriber for Recorder {
     fn name(&self) -> &'static str {
         "ear"
     }
 
     async fn receive(&self, event: &Event) -> Result<(), BoxError> {
-        self.1.lock().unwrap().extend((event.thing == self.0).then(|| event.kind.word()));
+        self.1.lock().unwrap().extend((event.subject == self.0).then(|| event.kind.as_str()));
         Ok(())
     }
 }
@@ -166,13 +166,13 @@ fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_b
     let world = world();
     let offer = offer(&world, &[(1000, 5)]);
     let buyer = guest(&world, offer.variant(0), 1);
-    let placed = block_on(world.shop.orders().place(&buyer, offer.wishes(), None)).unwrap().value.view;
-    let ear = Arc::new(Ear(placed.order.id.0, Mutex::default()));
+    let placed = block_on(world.shop.orders().place(&buyer, offer.order_input(), None)).unwrap().value.view;
+    let recorder = Arc::new(Recorder(placed.order.id.0, Mutex::default()));
     let (clock, slow_clock) = (Arc::<TestClock>::default(), Arc::<TestClock>::default());
     slow_clock.advance(TimeDelta::hours(-1));
     let server = |clock: &Arc<TestClock>, seed| {
         let builder = Shop::builder(Arc::clone(&world.store) as _, &[42; 32]).clock(Arc::clone(clock) as _);
-        let builder = builder.random(Arc::new(SeededRandom::new(seed))).subscriber(Arc::clone(&ear) as _);
+        let builder = builder.random(Arc::new(SeededRandom::new(seed))).subscriber(Arc::clone(&recorder) as _);
         block_on(builder.password_hasher(Arc::clone(&world.hasher) as _).open()).unwrap()
     };
     let (one, slow) = (server(&clock, 2), server(&slow_clock, 3));
@@ -187,7 +187,7 @@ fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_b
     let delivered = input(json!({"status": "delivered"}));
     block_on(slow.shipping().track_shipment(&staff, shipment.id, delivered, None)).unwrap();
     block_on(one.worker().run_once()).unwrap();
-    let told = ear.1.lock().unwrap().clone();
+    let told = recorder.1.lock().unwrap().clone();
     let first = ["order.placed", "payment.captured", "order.paid", "shipment.created"];
     assert_eq!(told, [&first[..], &["shipment.updated", "order.completed"]].concat());
 }
@@ -195,8 +195,8 @@ fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_b
 #[test]
 fn without_subscribers_events_are_only_marked() {
     let world = world();
-    (0..3).for_each(|thing| happen(&world, thing));
-    assert_eq!(work(&world), Progress { relayed: 3, delivered: 0, failed: 0 });
+    (0..3).for_each(|subject| happen(&world, subject));
+    assert_eq!(work(&world), RoundSummary { relayed: 3, delivered: 0, failed: 0 });
     assert!(block_on(world.store.unrelayed_events(10)).unwrap().is_empty());
 }
 
@@ -205,16 +205,16 @@ fn a_refusal_is_tried_again_later_and_holds_up_only_its_own_thing() {
     let (bad, good) = (Listener::new("bad"), Listener::new("good"));
     let world = listened(&[&bad, &good]);
     bad.refuses.store(true, Ordering::Relaxed);
-    for thing in [1, 1, 2] {
-        happen(&world, thing);
+    for subject in [1, 1, 2] {
+        happen(&world, subject);
     }
-    assert_eq!(work(&world), Progress { relayed: 3, delivered: 3, failed: 2 });
+    assert_eq!(work(&world), RoundSummary { relayed: 3, delivered: 3, failed: 2 });
     assert_eq!((bad.heard(), good.heard().len()), (things(&[1, 2]), 3));
-    assert_eq!(work(&world), Progress::default(), "not before its pause is over");
+    assert_eq!(work(&world), RoundSummary::default(), "not before its pause is over");
 
     bad.refuses.store(false, Ordering::Relaxed);
     world.clock.advance(TimeDelta::seconds(5));
-    assert_eq!(work(&world), Progress { relayed: 0, delivered: 3, failed: 0 });
+    assert_eq!(work(&world), RoundSummary { relayed: 0, delivered: 3, failed: 0 });
     assert_eq!(bad.heard(), things(&[1, 2, 1, 2, 1]));
     let ids: Vec<_> = bad.heard.lock().unwrap().iter().map(|(id, _)| *id).collect();
     assert_eq!((ids[0], ids[1]), (ids[2], ids[3]), "the same event has the same id");
@@ -225,10 +225,10 @@ fn a_receiver_that_panics_has_failed_and_spoils_nothing_else() {
     let (bad, good) = (Listener::new("bad"), Listener::new("good"));
     let world = listened(&[&bad, &good]);
     bad.panics.store(true, Ordering::Relaxed);
-    for thing in [1, 2] {
-        happen(&world, thing);
+    for subject in [1, 2] {
+        happen(&world, subject);
     }
-    assert_eq!(work(&world), Progress { relayed: 2, delivered: 2, failed: 2 });
+    assert_eq!(work(&world), RoundSummary { relayed: 2, delivered: 2, failed: 2 });
     assert_eq!(good.heard(), things(&[1, 2]));
     let filter =
         crate::model::outbox::DeliveryFilter { receiver: "bad".to_owned(), status: Some(DeliveryStatus::Pending) };
@@ -254,7 +254,7 @@ fn a_worker_in_which_something_panicked_begins_again_after_a_pause() {
             pauses.fetch_add(1, Ordering::Relaxed);
             one.panics_when_asked_its_name.store(false, Ordering::Relaxed);
         }
-        poll_fn(move |_| if pause == FAULT_PAUSE || pause <= BREATH { Poll::Ready(()) } else { Poll::Pending })
+        poll_fn(move |_| if pause == FAULT_PAUSE || pause <= MIN_INTERVAL { Poll::Ready(()) } else { Poll::Pending })
     };
     let mut running = Box::pin(worker.run(timer));
     happen(&world, 1);
@@ -275,7 +275,7 @@ fn it_is_given_up_after_the_last_try() {
         assert_eq!(work(&world).failed, 1);
         world.clock.advance(TimeDelta::hours(1));
     }
-    assert_eq!(work(&world), Progress::default());
+    assert_eq!(work(&world), RoundSummary::default());
     assert_eq!(block_on(world.store.next_due("bad")).unwrap(), None);
     // The next event of the aggregate is delivered.
     bad.refuses.store(false, Ordering::Relaxed);
@@ -295,7 +295,7 @@ fn what_a_crashed_worker_had_claimed_is_delivered_when_the_lease_ends() {
         assert!(crashed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     slow.hangs.store(false, Ordering::Relaxed);
-    assert_eq!(work(&world), Progress::default());
+    assert_eq!(work(&world), RoundSummary::default());
     world.clock.advance(LEASE);
     assert_eq!(work(&world).delivered, 1);
     assert_eq!(slow.heard(), things(&[1]));
@@ -311,7 +311,7 @@ fn who_lost_the_lease_records_nothing() {
     let stale = block_on(worker.claim(Receiver::Subscriber(one.as_ref()), 8)).unwrap().remove(0);
     world.clock.advance(LEASE);
     let fresh = block_on(worker.claim(Receiver::Subscriber(one.as_ref()), 8)).unwrap().remove(0);
-    block_on(worker.record(stale, Given::failed("too late"))).unwrap();
+    block_on(worker.record(stale, DeliveryOutcome::failed("too late"))).unwrap();
     let stored = block_on(world.store.delivery(fresh.id)).unwrap().unwrap();
     assert_eq!((stored.version, stored.last_error), (fresh.version, None));
     block_on(worker.record(fresh.clone(), Ok(None).into())).unwrap();
@@ -338,7 +338,7 @@ fn a_running_worker_hears_of_a_commit_at_once() {
     let world = listened(&[&one]);
     let worker = world.shop.worker();
     // A timer that never ends a pause: only a notification can.
-    let timer = |pause| poll_fn(move |_| if pause > BREATH { Poll::Pending } else { Poll::Ready(()) });
+    let timer = |pause| poll_fn(move |_| if pause > MIN_INTERVAL { Poll::Pending } else { Poll::Ready(()) });
     let mut running = Box::pin(worker.run(timer));
     let (waker, woken) = flagged_waker();
     let mut context = Context::from_waker(&waker);
@@ -439,7 +439,7 @@ fn a_running_worker_serves_webhooks_as_they_come_and_go_and_none_waits_for_anoth
     let world = world_with(|builder| builder.webhook_sender(Arc::clone(&post) as _));
     let (worker, staff) = (world.shop.worker(), Actor::system());
     // A timer that never ends a pause: only notifications can.
-    let timer = |pause| poll_fn(move |_| if pause > BREATH { Poll::Pending } else { Poll::Ready(()) });
+    let timer = |pause| poll_fn(move |_| if pause > MIN_INTERVAL { Poll::Pending } else { Poll::Ready(()) });
     let mut running = Box::pin(worker.run(timer));
     let mut settle = || {
         for _ in 0..20 {

@@ -11,70 +11,70 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::Worker;
-use super::pace::{BREATH, CONCURRENCY, MAX_PAUSE, PATIENCE, either, troubled};
+use super::pace::{CONCURRENCY, MAX_PAUSE, MIN_INTERVAL, TIMEOUT, either, log_failure};
 use super::receiver::{Outgoing, Receiver};
 use crate::error::Result;
 use crate::id::WebhookId;
 use crate::model::outbox::Delivery;
 use crate::outbox::WebhookSender;
-use crate::shop::Wake;
+use crate::shop::Notifier;
 
 /// The notifiers of the served webhooks.
 #[derive(Debug, Default)]
-pub(super) struct Bells(Mutex<BTreeMap<WebhookId, Arc<Wake>>>);
+pub(super) struct WebhookNotifiers(Mutex<BTreeMap<WebhookId, Arc<Notifier>>>);
 
-impl Bells {
+impl WebhookNotifiers {
     /// Notifies some webhooks; returns whether all of them are served.
-    pub(super) fn ring(&self, webhooks: impl IntoIterator<Item = WebhookId>) -> bool {
-        let bells = self.bells();
+    pub(super) fn notify(&self, webhooks: impl IntoIterator<Item = WebhookId>) -> bool {
+        let notifiers = self.notifiers();
         let mut all_served = true;
         for id in webhooks {
-            match bells.get(&id) {
-                Some(bell) => bell.ring(),
+            match notifiers.get(&id) {
+                Some(notifier) => notifier.notify(),
                 None => all_served = false,
             }
         }
         all_served
     }
 
-    fn ring_all(&self) {
-        self.bells().values().for_each(|bell| bell.ring());
+    fn notify_all(&self) {
+        self.notifiers().values().for_each(|notifier| notifier.notify());
     }
 
     /// Creates the notifier of a webhook that is not served yet.
-    fn begin(&self, id: WebhookId) -> Option<Arc<Wake>> {
-        let mut bells = self.bells();
-        let is_new = !bells.contains_key(&id);
-        is_new.then(|| Arc::clone(bells.entry(id).or_default()))
+    fn begin(&self, id: WebhookId) -> Option<Arc<Notifier>> {
+        let mut notifiers = self.notifiers();
+        let is_new = !notifiers.contains_key(&id);
+        is_new.then(|| Arc::clone(notifiers.entry(id).or_default()))
     }
 
     fn end(&self, id: WebhookId) {
-        self.bells().remove(&id);
+        self.notifiers().remove(&id);
     }
 
-    fn bells(&self) -> MutexGuard<'_, BTreeMap<WebhookId, Arc<Wake>>> {
+    fn notifiers(&self) -> MutexGuard<'_, BTreeMap<WebhookId, Arc<Notifier>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Worker<'_> {
     /// Serves all active webhooks concurrently, forever. Calls `changed` when the set of webhooks may have changed.
-    pub(super) async fn serve_webhooks<S, F>(&self, bells: &Bells, changed: impl Fn(), sleep: &S)
+    pub(super) async fn serve_webhooks<S, F>(&self, notifiers: &WebhookNotifiers, changed: impl Fn(), sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
         let Some(sender) = self.shop.webhook_sender() else { return };
         let (found, to_serve) = mpsc::unbounded();
-        let watch = self.watch_webhooks(bells, &found, changed, sleep);
-        join(watch, self.serve_all(to_serve, sender, bells, sleep)).await;
+        let watch = self.watch_webhooks(notifiers, &found, changed, sleep);
+        join(watch, self.serve_all(to_serve, sender, notifiers, sleep)).await;
     }
 
     /// Passes on the active webhooks that are not served yet, forever.
     async fn watch_webhooks<S, F>(
         &self,
-        bells: &Bells,
-        found: &mpsc::UnboundedSender<(WebhookId, Arc<Wake>)>,
+        notifiers: &WebhookNotifiers,
+        found: &mpsc::UnboundedSender<(WebhookId, Arc<Notifier>)>,
         changed: impl Fn(),
         sleep: &S,
     ) where
@@ -84,17 +84,17 @@ impl Worker<'_> {
         loop {
             let pause = match self.shop.store().active_webhooks().await {
                 Ok(webhooks) => {
-                    let begun = webhooks.iter().filter_map(|webhook| Some((webhook.id, bells.begin(webhook.id)?)));
+                    let begun = webhooks.iter().filter_map(|webhook| Some((webhook.id, notifiers.begin(webhook.id)?)));
                     // Sending cannot fail: both ends live in the same call.
                     begun.for_each(|one| drop(found.unbounded_send(one)));
                     MAX_PAUSE
                 }
-                Err(error) => troubled(&error.into(), "look for webhooks"),
+                Err(error) => log_failure(&error.into(), "look for webhooks"),
             };
-            either(self.shop.webhooks_wake().wait(), sleep(pause)).await;
+            either(self.shop.webhooks_notifier().wait(), sleep(pause)).await;
             changed();
-            bells.ring_all();
-            sleep(BREATH).await;
+            notifiers.notify_all();
+            sleep(MIN_INTERVAL).await;
         }
     }
 
@@ -102,9 +102,9 @@ impl Worker<'_> {
     /// which the compiler cannot prove for a closure.)
     async fn serve_all<S, F>(
         &self,
-        mut to_serve: mpsc::UnboundedReceiver<(WebhookId, Arc<Wake>)>,
+        mut to_serve: mpsc::UnboundedReceiver<(WebhookId, Arc<Notifier>)>,
         sender: &dyn WebhookSender,
-        bells: &Bells,
+        notifiers: &WebhookNotifiers,
         sleep: &S,
     ) where
         S: Fn(Duration) -> F,
@@ -120,8 +120,8 @@ impl Worker<'_> {
                     Either::Right(_) => continue,
                 }
             };
-            let Some((id, bell)) = found else { return };
-            served.push(self.serve_while_active(Outgoing::new(sender, id), id, bell, bells, sleep));
+            let Some((id, notifier)) = found else { return };
+            served.push(self.serve_while_active(Outgoing::new(sender, id), id, notifier, notifiers, sleep));
         }
     }
 
@@ -129,22 +129,22 @@ impl Worker<'_> {
         &self,
         outgoing: Outgoing<'_>,
         id: WebhookId,
-        bell: Arc<Wake>,
-        bells: &Bells,
+        notifier: Arc<Notifier>,
+        notifiers: &WebhookNotifiers,
         sleep: &S,
     ) where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        self.serve(&outgoing, &bell, sleep).await;
-        bells.end(id);
+        self.serve(&outgoing, &notifier, sleep).await;
+        notifiers.end(id);
         // The webhook may have been resumed while its loop ended.
-        self.shop.webhooks_wake().ring();
+        self.shop.webhooks_notifier().notify();
     }
 
     /// Delivers to a webhook while it exists and is active. Whenever one of several concurrent deliveries ends, the
     /// next one starts: a hanging delivery blocks neither other deliveries nor retries.
-    async fn serve<S, F>(&self, outgoing: &Outgoing<'_>, bell: &Wake, sleep: &S)
+    async fn serve<S, F>(&self, outgoing: &Outgoing<'_>, notifier: &Notifier, sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
@@ -154,22 +154,22 @@ impl Worker<'_> {
         loop {
             let pause = match self.take_up(outgoing, CONCURRENCY - under_way.len()).await {
                 Ok(Some((claimed, pause))) => {
-                    let begin = |delivery| self.deliver_claimed(receiver, delivery, sleep(PATIENCE));
+                    let begin = |delivery| self.deliver_claimed(receiver, delivery, sleep(TIMEOUT));
                     under_way.extend(claimed.into_iter().map(begin));
                     pause
                 }
                 Ok(None) if under_way.is_empty() => return,
                 Ok(None) => MAX_PAUSE,
-                Err(error) => troubled(&error, "deliver to a webhook"),
+                Err(error) => log_failure(&error, "deliver to a webhook"),
             };
             let news = async {
-                sleep(BREATH).await;
-                either(bell.wait(), sleep(pause)).await;
+                sleep(MIN_INTERVAL).await;
+                either(notifier.wait(), sleep(pause)).await;
             };
             let is_idle = under_way.is_empty();
             let ended = async {
                 if let Some(Err(error)) = under_way.next().await {
-                    troubled(&error, "note what a webhook answered");
+                    log_failure(&error, "note what a webhook answered");
                 }
             };
             if is_idle {
@@ -180,7 +180,7 @@ impl Worker<'_> {
             // Deliveries that ended in the meantime are replaced together.
             while let Some(Some(done)) = under_way.next().now_or_never() {
                 if let Err(error) = done {
-                    troubled(&error, "note what a webhook answered");
+                    log_failure(&error, "note what a webhook answered");
                 }
             }
         }

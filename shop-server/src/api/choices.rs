@@ -1,4 +1,4 @@
-//! The string enums of the API. Their values are those of the core (`words!` there).
+//! The string enums of the API. Their values are those of the core (`string_enums!` there).
 
 use shop_core::{catalog, inventory, orders, outbox, payments, pricing, shipping};
 

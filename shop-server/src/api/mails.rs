@@ -5,11 +5,11 @@ use poem_openapi::OpenApi;
 use shop_core::outbox::{Content, Delivery};
 use uuid::Uuid;
 
-use crate::answer::{Answer, List, Paging};
 use crate::api::Context;
 use crate::api::macros::bodies;
 use crate::auth::Staff;
 use crate::problem::Result;
+use crate::response::{JsonResponse, List, Paging};
 
 /// E-mails that could not be delivered.
 pub(in crate::api) struct Mails(pub(in crate::api) Context);
@@ -25,7 +25,7 @@ impl Mails {
         staff: Staff,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<FailedMailBody>>> {
+    ) -> Result<JsonResponse<List<FailedMailBody>>> {
         let request = paging.request()?;
         let mails = self.0.shop.mails().failed(&staff, &request).await?;
         paging.answer(&request, mails, FailedMailBody::from)

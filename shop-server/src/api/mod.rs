@@ -72,7 +72,7 @@ macro_rules! endpoints {
 
 endpoints! {
     accounts::Accounts,
-    accounts::People,
+    accounts::Users,
     catalog::Products,
     catalog::Categories,
     pricing::Pricing,
@@ -85,7 +85,7 @@ endpoints! {
     orders::Returns,
     payments::Payments,
     shipping::Addresses,
-    shipping::Tariff,
+    shipping::ShippingRates,
     shipping::Shipments,
     webhooks::Webhooks,
     shop::ShopDetails,

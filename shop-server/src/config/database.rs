@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shop_store_sql::Options;
+use shop_store_sql::PostgresOptions;
 
 use super::variables::Variables;
-use super::{ConfigError, Result, Secret};
+use super::{ConfigError, ConfigSecret, Result};
 
 /// The database that holds the shop's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Database {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postgres {
     /// The address in libpq's format, including the password.
-    pub url: Secret,
+    pub url: ConfigSecret,
     /// The maximum number of connections of this process, from 2 to 1000; 16 by default.
     pub pool_size: u32,
     /// The time limit of one statement, from 1 to 3600 seconds; 10 by default.
@@ -62,7 +62,7 @@ impl Database {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         match scheme {
             "sqlite" | "sqlite3" => sqlite(name, rest.strip_prefix("//").unwrap_or(rest)),
-            "postgres" | "postgresql" => postgres(variables, Secret::new(url), name),
+            "postgres" | "postgresql" => postgres(variables, ConfigSecret::new(url), name),
             _ => Err(ConfigError::new(name, "must begin with sqlite: or postgres://")),
         }
     }
@@ -74,9 +74,10 @@ impl Postgres {
     /// # Errors
     /// [`ConfigError`] naming `DATABASE_URL` when the address cannot be parsed. This does not happen for configurations
     /// made by [`Config::from_variables`](super::Config::from_variables).
-    pub fn options(&self) -> Result<Options> {
+    pub fn options(&self) -> Result<PostgresOptions> {
         // The parse error would show the address, and with it the password.
-        let options = Options::parse(self.url.expose()).map_err(|_| ConfigError::new("DATABASE_URL", ADDRESS))?;
+        let options =
+            PostgresOptions::parse(self.url.expose()).map_err(|_| ConfigError::new("DATABASE_URL", ADDRESS))?;
         Ok(options.max_connections(self.pool_size).statement_timeout(self.statement_timeout).pgbouncer(self.pgbouncer))
     }
 }
@@ -94,7 +95,7 @@ fn sqlite(variable: &str, path: &str) -> Result<Database> {
     }
 }
 
-fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Database> {
+fn postgres(variables: &Variables<'_>, url: ConfigSecret, variable: &str) -> Result<Database> {
     let pool_size = match variables.text("DB_POOL_SIZE").map(str::parse::<u32>) {
         None => 16,
         // At least two: one connection writes while others read.
@@ -115,7 +116,7 @@ fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Da
 
 /// Builds the address that Django's variables describe. Unset parts take libpq's defaults (a local socket, port 5432,
 /// the user of the process).
-fn address(variables: &Variables<'_>) -> Result<Secret> {
+fn address(variables: &Variables<'_>) -> Result<ConfigSecret> {
     if variables.text("DB_NAME").is_none() {
         return Err(ConfigError::new("DB_NAME", "must name a database"));
     }
@@ -136,7 +137,7 @@ fn address(variables: &Variables<'_>) -> Result<Secret> {
         .into_iter()
         .filter_map(|(key, variable)| Some(format!("{key}={}", escaped(variables.text(variable)?))))
         .collect();
-    Ok(Secret::new(format!("postgres:?{}", parts.join("&"))))
+    Ok(ConfigSecret::new(format!("postgres:?{}", parts.join("&"))))
 }
 
 /// Percent-encodes everything but ASCII letters and digits (RFC 3986, 2.1).

@@ -6,7 +6,7 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::client::Certificate;
 
 use super::variables::Variables;
-use super::{ConfigError, Result, Secret};
+use super::{ConfigError, ConfigSecret, Result};
 
 /// How the shop sends mail, and the sender's address.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct Smtp {
     /// The user to sign in as, if any.
     pub user: Option<String>,
     /// The user's password; empty by default.
-    pub password: Secret,
+    pub password: ConfigSecret,
 }
 
 /// How the connection to a mail server is encrypted.
@@ -108,7 +108,7 @@ impl Smtp {
             tls,
             authorities: variables.text("EMAIL_CA_FILE").map(authorities).transpose()?,
             user: user.map(str::to_owned),
-            password: Secret::new(variables.text("EMAIL_HOST_PASSWORD").unwrap_or_default()),
+            password: ConfigSecret::new(variables.text("EMAIL_HOST_PASSWORD").unwrap_or_default()),
         })
     }
 }

@@ -25,7 +25,7 @@ use crate::client::Proxies;
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
 pub use log_format::LogFormat;
-pub use secret::{Secret, secret_key};
+pub use secret::{ConfigSecret, secret_key};
 pub(crate) use secret::{any_key, existing_key, key_file, missing};
 pub use stripe::Stripe;
 use variables::Variables;
@@ -46,9 +46,9 @@ pub struct Config {
     /// The SQLite store checkpoints its write-ahead log; turn it off when a replicator such as Litestream does so.
     pub checkpoints: bool,
     /// `SECRET_KEY` when it is set; [`secret_key`] says which key signs when it is not.
-    pub secret_key: Option<Secret>,
+    pub secret_key: Option<ConfigSecret>,
     /// Earlier keys, which still verify but no longer sign.
-    pub secret_key_fallbacks: Vec<Secret>,
+    pub secret_key_fallbacks: Vec<ConfigSecret>,
     /// How the shop sends mail, and the sender's address.
     pub email: Email,
     /// Buyers get mail about their orders.
@@ -156,7 +156,7 @@ impl Config {
     pub fn from_variables(variables: &HashMap<String, String>) -> Result<Self> {
         let variables = Variables::new(variables);
         let debug = variables.boolean("DEBUG", false)?;
-        let secret_key = variables.text("SECRET_KEY").map(Secret::new);
+        let secret_key = variables.text("SECRET_KEY").map(ConfigSecret::new);
         if let Some(key) = &secret_key {
             secret::check_length(key, debug)?;
         }

@@ -12,9 +12,9 @@ use super::{Config, ConfigError, Database, Result};
 
 /// A value that `Debug` output does not show.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct ConfigSecret(String);
 
-impl Secret {
+impl ConfigSecret {
     /// Wraps a value so that it is not shown.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
@@ -26,14 +26,14 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for ConfigSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
 }
 
 /// Rejects a short key unless debugging (the original Django shop's `.env` template has a short one).
-pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
+pub(super) fn check_length(key: &ConfigSecret, debug: bool) -> Result<()> {
     if key.expose().len() >= MIN_BYTES || debug {
         return Ok(());
     }
@@ -42,10 +42,10 @@ pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
 
 /// Reads `SECRET_KEY_FALLBACKS`. Earlier keys must be as long as the key itself: whoever guesses one can sign in as
 /// anyone.
-pub(super) fn fallbacks(variables: &Variables<'_>, debug: bool) -> Result<Vec<Secret>> {
+pub(super) fn fallbacks(variables: &Variables<'_>, debug: bool) -> Result<Vec<ConfigSecret>> {
     const NAME: &str = "SECRET_KEY_FALLBACKS";
     let keys = variables.text(NAME).unwrap_or_default().split(',').map(str::trim).filter(|key| !key.is_empty());
-    let keys: Vec<_> = keys.map(Secret::new).collect();
+    let keys: Vec<_> = keys.map(ConfigSecret::new).collect();
     if !debug && keys.iter().any(|key| key.expose().len() < MIN_BYTES) {
         return Err(ConfigError::new(
             NAME,
@@ -68,7 +68,7 @@ pub(super) fn needed() -> ConfigError {
 ///
 /// # Errors
 /// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or created, or when there is no key.
-pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
+pub fn secret_key(config: &Config, random: &dyn Random) -> Result<ConfigSecret> {
     if let Some(key) = &config.secret_key {
         if key.expose().len() < MIN_BYTES {
             tracing::warn!(
@@ -88,7 +88,7 @@ pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
 ///
 /// # Errors
 /// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read.
-pub(crate) fn existing_key(config: &Config) -> Result<Option<Secret>> {
+pub(crate) fn existing_key(config: &Config) -> Result<Option<ConfigSecret>> {
     match (&config.secret_key, &config.database) {
         (Some(key), _) => Ok(Some(key.clone())),
         (None, Database::Postgres(_)) => Ok(None),
@@ -101,8 +101,8 @@ pub(crate) fn existing_key(config: &Config) -> Result<Option<Secret>> {
 }
 
 /// Returns a random key for a shop that signs nothing.
-pub(crate) fn any_key(random: &dyn Random) -> Secret {
-    Secret::new(hex(&random.seed()))
+pub(crate) fn any_key(random: &dyn Random) -> ConfigSecret {
+    ConfigSecret::new(hex(&random.seed()))
 }
 
 /// The error when the key that signed the shop's data is absent.
@@ -131,7 +131,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn kept_key(path: &Path, random: &dyn Random) -> Result<Secret> {
+fn kept_key(path: &Path, random: &dyn Random) -> Result<ConfigSecret> {
     let failed =
         |why: std::io::Error| ConfigError::new("SECRET_KEY", format!("is unset, and {}: {why}", path.display()));
     if let Some(key) = read(path).map_err(failed)? {
@@ -149,7 +149,7 @@ fn kept_key(path: &Path, random: &dyn Random) -> Result<Secret> {
     checked(path, key)
 }
 
-fn checked(path: &Path, key: Secret) -> Result<Secret> {
+fn checked(path: &Path, key: ConfigSecret) -> Result<ConfigSecret> {
     if key.expose().len() < MIN_BYTES {
         return Err(ConfigError::new(
             "SECRET_KEY",
@@ -159,9 +159,9 @@ fn checked(path: &Path, key: Secret) -> Result<Secret> {
     Ok(key)
 }
 
-fn read(path: &Path) -> std::io::Result<Option<Secret>> {
+fn read(path: &Path) -> std::io::Result<Option<ConfigSecret>> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Secret::new(text.trim()))),
+        Ok(text) => Ok(Some(ConfigSecret::new(text.trim()))),
         Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
         Err(why) => Err(why),
     }
@@ -196,7 +196,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("shop-secret-{}", hex(&SystemRandom.seed())));
         fs::create_dir(&folder).unwrap();
         let path = folder.join("db.sqlite3.secret-key");
-        let keys: Vec<Secret> = std::thread::scope(|scope| {
+        let keys: Vec<ConfigSecret> = std::thread::scope(|scope| {
             let makers: Vec<_> = (0..8).map(|_| scope.spawn(|| kept_key(&path, &SystemRandom).unwrap())).collect();
             makers.into_iter().map(|maker| maker.join().unwrap()).collect()
         });

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 
 use super::variables::Variables;
-use super::{ConfigError, Result, Secret};
+use super::{ConfigError, ConfigSecret, Result};
 use crate::stripe::{API_BASE, Capture};
 
 /// A Stripe account and how to use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stripe {
     /// The secret key (`sk_…`) or a restricted key (`rk_…`).
-    pub secret_key: Secret,
+    pub secret_key: ConfigSecret,
     /// The signing secrets of the webhook endpoint; several during a rotation.
-    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets: Vec<ConfigSecret>,
     /// The base URL of the API, without a trailing slash.
     pub api_base: String,
     /// Whether money is captured automatically or manually.
@@ -38,16 +38,16 @@ impl Stripe {
                 "must be a secret key (sk_…) or a restricted one (rk_…)",
             ));
         }
-        Ok(Some(Self { secret_key: Secret::new(key), webhook_secrets, api_base, capture }))
+        Ok(Some(Self { secret_key: ConfigSecret::new(key), webhook_secrets, api_base, capture }))
     }
 }
 
-fn webhook_secrets(variables: &Variables<'_>) -> Result<Vec<Secret>> {
+fn webhook_secrets(variables: &Variables<'_>) -> Result<Vec<ConfigSecret>> {
     let list = variables.text("STRIPE_WEBHOOK_SECRET").unwrap_or_default();
     let secrets = list.split(',').map(str::trim).filter(|secret| !secret.is_empty());
     // Keep the whole text including the prefix: that is the key of the signatures.
     let secret = |text: &str| match text.strip_prefix("whsec_") {
-        Some(rest) if is_word(rest) => Ok(Secret::new(text)),
+        Some(rest) if is_word(rest) => Ok(ConfigSecret::new(text)),
         _ => Err(ConfigError::new(
             "STRIPE_WEBHOOK_SECRET",
             "must be the signing secret of a webhook endpoint (whsec_…), or several with commas between",

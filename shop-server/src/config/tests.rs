@@ -185,7 +185,7 @@ fn a_short_key_passes_only_while_debugging() {
     let (key, short) = ("k".repeat(32), ("SECRET_KEY_FALLBACKS", "short, other"));
     assert!(refused(&[("SECRET_KEY", &key), short]).starts_with("SECRET_KEY_FALLBACKS: "));
     let keys = config(&[("SECRET_KEY", &key), short, ("DEBUG", "True")]).secret_key_fallbacks;
-    assert_eq!(keys.iter().map(Secret::expose).collect::<Vec<_>>(), ["short", "other"]);
+    assert_eq!(keys.iter().map(ConfigSecret::expose).collect::<Vec<_>>(), ["short", "other"]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn cards_are_taken_with_a_key() {
         ("STRIPE_CAPTURE", "manual"),
     ];
     let stripe = config(&all).stripe.unwrap();
-    assert_eq!(stripe.webhook_secrets, [Secret::new("whsec_new1"), Secret::new("whsec_old1")]);
+    assert_eq!(stripe.webhook_secrets, [ConfigSecret::new("whsec_new1"), ConfigSecret::new("whsec_old1")]);
     assert_eq!((stripe.api_base.as_str(), stripe.capture), ("http://127.0.0.1:8420", Capture::Manual));
     assert!(!format!("{stripe:?}").contains("4eC39H") && !format!("{stripe:?}").contains("whsec"));
 }

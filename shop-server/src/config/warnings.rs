@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::secret::{Secret, key_file};
+use super::secret::{ConfigSecret, key_file};
 use super::{Config, Database, EmailBackend, Tls};
 
 /// The minimum number of guesses for a strong key, as a power of ten: 63 bits. zxcvbn does not count further.
@@ -42,7 +42,7 @@ fn key(config: &Config) -> Vec<String> {
     let Database::Sqlite(database) = &config.database else { return Vec::new() };
     let file = key_file(database);
     let mut found: Vec<String> = readable(&file).into_iter().collect();
-    let kept = std::fs::read_to_string(&file).map(|key| Secret::new(key.trim()));
+    let kept = std::fs::read_to_string(&file).map(|key| ConfigSecret::new(key.trim()));
     if kept.is_ok_and(|key| is_weak(&key)) {
         found.push(weak(&file.display().to_string()));
     }
@@ -56,7 +56,7 @@ fn weak(source: &str) -> String {
 }
 
 /// Judges a key like a password: repetitions, sequences and words of any length take few guesses.
-fn is_weak(key: &Secret) -> bool {
+fn is_weak(key: &ConfigSecret) -> bool {
     !is_drawn(key.expose()) && zxcvbn::zxcvbn(key.expose(), &[]).guesses_log10() < MIN_GUESSES_LOG10
 }
 

@@ -15,7 +15,7 @@ use crate::problem::{Problem, Result};
 ///
 /// Refuses other media types (415), and malformed JSON and anything but an object (400 `parse_error`). An empty body
 /// counts as `{}`, with or without a media type, so that calls without parameters need no body. Nesting is limited to
-/// 128 levels (serde_json's limit), size and time by [`crate::edge`].
+/// 128 levels (serde_json's limit), size and time by [`crate::middleware`].
 #[derive(Debug)]
 pub struct JsonBody<T> {
     request: T,

@@ -6,12 +6,12 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use shop_core::word::Word;
+use shop_core::string_enum::StringEnum;
 
 use super::Convert;
 
-/// A string enum that has a schema in the document; its values are those of [`Word::ALL`].
-pub trait Choices: Word + Send + Sync {
+/// A string enum that has a schema in the document; its values are those of [`StringEnum::ALL`].
+pub trait Choices: StringEnum + Send + Sync {
     /// The name of the schema.
     const NAME: &'static str;
     /// The description of the schema.
@@ -38,7 +38,7 @@ impl<T: Choices> Type for Choice<T> {
     fn register(registry: &mut Registry) {
         registry.create_schema::<Self, _>(T::NAME.to_owned(), |_| MetaSchema {
             description: Some(T::DESCRIPTION),
-            enum_items: T::ALL.iter().map(|value| value.word().into()).collect(),
+            enum_items: T::ALL.iter().map(|value| value.as_str().into()).collect(),
             ..MetaSchema::new("string")
         });
     }
@@ -55,7 +55,7 @@ impl<T: Choices> Type for Choice<T> {
 impl<T: Choices> ParseFromJSON for Choice<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         let value = value.unwrap_or_default();
-        match value.as_str().and_then(T::of) {
+        match value.as_str().and_then(T::parse) {
             Some(choice) => Ok(Self(choice)),
             None => Err(ParseError::expected_type(value)),
         }
@@ -64,19 +64,19 @@ impl<T: Choices> ParseFromJSON for Choice<T> {
 
 impl<T: Choices> ParseFromParameter for Choice<T> {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-        T::of(value).map(Self).ok_or_else(|| ParseError::expected_type(value.into()))
+        T::parse(value).map(Self).ok_or_else(|| ParseError::expected_type(value.into()))
     }
 }
 
 impl<T: Choices> ToJSON for Choice<T> {
     fn to_json(&self) -> Option<Value> {
-        Some(self.0.word().into())
+        Some(self.0.as_str().into())
     }
 }
 
 impl<T: Choices> Serialize for Choice<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.word())
+        serializer.serialize_str(self.0.as_str())
     }
 }
 
@@ -95,7 +95,7 @@ impl<T: Choices> Convert<T> for Choice<T> {
 /// For inputs of the core that take the text.
 impl<T: Choices> Convert<String> for Choice<T> {
     fn convert(self) -> String {
-        self.0.word().to_owned()
+        self.0.as_str().to_owned()
     }
 }
 
@@ -109,9 +109,9 @@ mod tests {
     #[test]
     fn choices_are_the_texts_of_the_core() {
         for status in OrderStatus::ALL {
-            let text = Value::from(status.word());
+            let text = Value::from(status.as_str());
             assert_eq!(Status::parse_from_json(Some(text.clone())).unwrap(), Choice(*status));
-            assert_eq!(Status::parse_from_parameter(status.word()).unwrap(), Choice(*status));
+            assert_eq!(Status::parse_from_parameter(status.as_str()).unwrap(), Choice(*status));
             assert_eq!(Choice(*status).to_json(), Some(text.clone()));
             assert_eq!(serde_json::to_value(Choice(*status)).unwrap(), text);
         }

@@ -274,7 +274,7 @@ mod tests {
             tls: crate::config::Tls::None,
             authorities: None,
             user: None,
-            password: crate::config::Secret::new(""),
+            password: crate::config::ConfigSecret::new(""),
         };
         let why = SmtpMailer::new(&smtp, from()).unwrap().send(&message("ann@example.org")).await.unwrap_err();
         assert!(!why.to_string().contains("123456"));

@@ -10,7 +10,7 @@ use poem::http::{HeaderValue, header};
 use poem::{Response, Route, endpoint, get};
 use poem_openapi::OpenApiService;
 
-use crate::site::text;
+use crate::router::text;
 
 const PAGE: &str = "/docs";
 const SCRIPT: &str = "/docs/swagger-ui.js";

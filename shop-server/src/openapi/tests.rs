@@ -1,7 +1,9 @@
 use super::*;
-use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Paging, Replayable, Versioned};
 use crate::field::{JsonBody, Nullable, Optional, Required};
 use crate::problem::Result;
+use crate::response::{
+    Created, IdempotencyKey, IfMatch, JsonResponse, List, NoContent, Paging, ReplayableResponse, VersionedResponse,
+};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, SecurityScheme};
 use serde::Serialize;
@@ -45,7 +47,7 @@ impl Api {
         &self,
         /// The order.
         paging: Paging,
-    ) -> Result<Answer<List<Thing>>> {
+    ) -> Result<JsonResponse<List<Thing>>> {
         Err(shop_core::Error::NotFound.into())
     }
 
@@ -55,12 +57,12 @@ impl Api {
         staff: Staff,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ThingRequest>,
-    ) -> Result<Replayable<Created<Thing>>> {
+    ) -> Result<ReplayableResponse<Created<Thing>>> {
         Err(shop_core::Error::NotFound.into())
     }
 
     #[oai(path = "/things/:id/", method = "get")]
-    async fn read(&self, id: Path<String>) -> Result<Versioned<Thing>> {
+    async fn read(&self, id: Path<String>) -> Result<VersionedResponse<Thing>> {
         Err(shop_core::Error::NotFound.into())
     }
 

@@ -2,10 +2,10 @@
 //!
 //! poem's own server waits forever for a request's headers. This one runs hyper directly with a timer (HTTP/1.1 only; a
 //! proxy can add HTTP/2). A request's headers must arrive within [`HEADER_TIMEOUT`], and so must the next request on a
-//! kept-alive connection. [`crate::edge`] limits bodies; a client that does not read its response is disconnected after
-//! [`WRITE_TIMEOUT`]. [`ConnectionLimits`] bounds the number of concurrent connections.
+//! kept-alive connection. [`crate::middleware`] limits bodies; a client that does not read its response is disconnected
+//! after [`WRITE_TIMEOUT`]. [`ConnectionLimits`] bounds the number of concurrent connections.
 
-mod places;
+mod slots;
 mod slow_readers;
 
 use std::future::Future;
@@ -26,10 +26,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::health::Health;
 
-pub use places::ConnectionLimits;
-use places::{Place, Places};
-use slow_readers::Hurried;
+pub use slots::ConnectionLimits;
+use slots::{ConnectionSlot, ConnectionSlots};
 pub use slow_readers::WRITE_TIMEOUT;
+use slow_readers::WriteTimeoutStream;
 
 /// The time limit for a request's headers, from the opening of the connection or the end of the last response.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,7 +46,7 @@ pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// Marks a request whose connection is over the limit: it is refused unless it asks for `/healthz`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct NoPlace;
+pub(crate) struct OverLimit;
 
 /// Serves until `stop` completes, then lets requests in progress finish for at most [`DRAIN_TIMEOUT`].
 ///
@@ -62,7 +62,7 @@ pub async fn serve<E>(
     E: Endpoint<Output = Response> + 'static,
 {
     let endpoint = Arc::new(endpoint);
-    let places = Places::new(limits);
+    let places = ConnectionSlots::new(limits);
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -72,14 +72,14 @@ pub async fn serve<E>(
         };
         if place.is_reserve {
             places.tell(peer.ip());
-            let connection = connection(&endpoint, socket, peer, Kind::Crowd);
+            let connection = connection(&endpoint, socket, peer, ConnectionKind::Crowd);
             tokio::spawn(async move {
                 let _ = timeout(CROWD_TIMEOUT, connection).await;
                 drop(place);
             });
             continue;
         }
-        let connection = connection(&endpoint, socket, peer, Kind::Kept);
+        let connection = connection(&endpoint, socket, peer, ConnectionKind::Kept);
         let watched = open.watch(connection);
         tokio::spawn(async move {
             // A broken connection is the client's concern.
@@ -99,7 +99,7 @@ pub async fn serve<E>(
                 break;
             }
             (socket, peer, place) = accept(&listener, &places) => {
-                let connection = connection(&endpoint, socket, peer, Kind::Last);
+                let connection = connection(&endpoint, socket, peer, ConnectionKind::Last);
                 tokio::spawn(async move {
                     let _ = connection.await;
                     drop(place);
@@ -109,7 +109,7 @@ pub async fn serve<E>(
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr, Place) {
+async fn accept(listener: &TcpListener, places: &ConnectionSlots) -> (TcpStream, SocketAddr, ConnectionSlot) {
     loop {
         let reserved = places.reserve().await;
         match listener.accept().await {
@@ -135,7 +135,7 @@ fn is_one_connections_error(why: &io::Error) -> bool {
 
 /// How a connection is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ConnectionKind {
     /// Keeps the connection open for further requests.
     Kept,
     /// Closes after one request, because the server is stopping.
@@ -148,7 +148,7 @@ fn connection<E>(
     endpoint: &Arc<E>,
     socket: TcpStream,
     peer: SocketAddr,
-    kind: Kind,
+    kind: ConnectionKind,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + use<E>
 where
     E: Endpoint<Output = Response> + 'static,
@@ -161,8 +161,8 @@ where
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let endpoint = Arc::clone(&endpoint);
         let mut request: poem::Request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
-        if kind == Kind::Crowd {
-            request.set_data(NoPlace);
+        if kind == ConnectionKind::Crowd {
+            request.set_data(OverLimit);
         }
         async move { Ok::<_, std::convert::Infallible>(hyper::Response::from(endpoint.get_response(request).await)) }
     });
@@ -172,8 +172,8 @@ where
         .max_buf_size(MAX_HEADER_BYTES)
         // The buffer size alone is not an exact limit: the buffer may grow a little larger.
         .max_header_size(MAX_HEADER_BYTES)
-        .keep_alive(kind == Kind::Kept)
-        .serve_connection(TokioIo::new(Hurried::new(socket)), service)
+        .keep_alive(kind == ConnectionKind::Kept)
+        .serve_connection(TokioIo::new(WriteTimeoutStream::new(socket)), service)
 }
 
 /// Completes when the process is asked to stop, by SIGTERM or SIGINT (Ctrl-C).

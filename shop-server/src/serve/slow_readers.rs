@@ -18,7 +18,7 @@ const MIN_BYTES: u64 = 128 * 1024;
 ///
 /// The timer runs from the first write that blocks until everything is written. Data in the system's socket buffer
 /// counts as accepted, but the buffer of a client that does not read is soon full.
-pub(super) struct Hurried<S> {
+pub(super) struct WriteTimeoutStream<S> {
     stream: S,
     waiting: Option<Waiting>,
 }
@@ -43,7 +43,7 @@ impl Waiting {
     }
 }
 
-impl<S> Hurried<S> {
+impl<S> WriteTimeoutStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, waiting: None }
     }
@@ -65,19 +65,19 @@ impl<S> Hurried<S> {
                     waiting.alarm.as_mut().reset(deadline);
                 }
                 ready!(waiting.alarm.as_mut().poll(context));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its response")))
             }
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Hurried<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeoutStream<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Hurried<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
@@ -130,7 +130,7 @@ mod tests {
             }
         });
         let started = Instant::now();
-        let mut stream = Hurried::new(near);
+        let mut stream = WriteTimeoutStream::new(near);
         let whole = stream.write_all(&vec![b'x'; bytes]).await.is_ok() && stream.flush().await.is_ok();
         reader.abort();
         (whole, started.elapsed().as_secs())

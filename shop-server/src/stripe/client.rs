@@ -12,7 +12,7 @@ use shop_core::payments::GatewayError;
 use shop_core::secret::Secret;
 
 use super::form::Form;
-use super::objects::{ErrorBody, Failure};
+use super::objects::{ErrorBody, ErrorResponse};
 
 /// The version of Stripe's API that this adapter supports. It is pinned, so that upgrading the account changes nothing
 /// here. (Events have the version of their endpoint; only their ids are read.)
@@ -35,7 +35,7 @@ const UNSPOKEN: [&str; 6] =
 
 /// A response from Stripe.
 #[derive(Debug)]
-pub(super) struct Answer<T> {
+pub(super) struct StripeResponse<T> {
     pub(super) object: T,
     /// Whether this repeats the response to the first request with this key; the object may have changed since.
     pub(super) replayed: bool,
@@ -88,7 +88,7 @@ impl Client {
         path: &str,
         form: &Form,
         key: &str,
-    ) -> Result<Answer<T>, GatewayError> {
+    ) -> Result<StripeResponse<T>, GatewayError> {
         self.send(self.request(Method::POST, path).header("Idempotency-Key", key).form(form.pairs())).await
     }
 
@@ -101,17 +101,17 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
-    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, GatewayError> {
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<StripeResponse<T>, GatewayError> {
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let replayed = response.headers().get("Idempotent-Replayed").is_some_and(|value| value == "true");
         let request_id = response.headers().get("Request-Id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let body = read(response).await?;
         if status.is_success() {
-            let object = serde_json::from_slice(&body).map_err(|why| unknown(format!("unreadable answer: {why}")))?;
-            return Ok(Answer { object, replayed });
+            let object = serde_json::from_slice(&body).map_err(|why| unknown(format!("invalid response: {why}")))?;
+            return Ok(StripeResponse { object, replayed });
         }
-        let error = serde_json::from_slice::<Failure>(&body).ok().map(|failure| failure.error);
+        let error = serde_json::from_slice::<ErrorResponse>(&body).ok().map(|failure| failure.error);
         let failure = failed(status, error.as_ref());
         let (kind, code) =
             error.as_ref().map_or(("", ""), |error| (error.kind.as_str(), error.code.as_deref().unwrap_or_default()));
@@ -125,7 +125,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(unknown("the answer is too large"));
+            return Err(unknown("the response is too large"));
         }
         body.extend_from_slice(&chunk);
     }
@@ -184,7 +184,7 @@ mod tests {
     use std::error::Error as _;
 
     fn answer(status: u16, body: &str) -> GatewayError {
-        let error = serde_json::from_str::<Failure>(body).ok().map(|failure| failure.error);
+        let error = serde_json::from_str::<ErrorResponse>(body).ok().map(|failure| failure.error);
         failed(StatusCode::from_u16(status).unwrap(), error.as_ref())
     }
 

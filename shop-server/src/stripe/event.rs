@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use serde_json::Value;
 use shop_core::clock::Timestamp;
-use shop_core::payments::{GatewayNotice, InvalidNotice, NoticeHeaders};
+use shop_core::payments::{GatewayEvent, GatewayEventHeaders, InvalidGatewayEvent};
 use shop_core::secret::Secret;
 
 use super::gateway::time;
@@ -13,30 +13,30 @@ use super::snapshot::{PAYMENT_ID, id_in, wrong_mode};
 
 /// Parses an event after verifying Stripe's signature.
 pub(super) fn read(
-    headers: &NoticeHeaders<'_>,
+    headers: &GatewayEventHeaders<'_>,
     body: &[u8],
     secrets: &[Secret],
     live: Option<bool>,
     now: Timestamp,
-) -> Result<GatewayNotice, InvalidNotice> {
-    let invalid = |why: &str| InvalidNotice(why.to_owned());
+) -> Result<GatewayEvent, InvalidGatewayEvent> {
+    let invalid = |why: &str| InvalidGatewayEvent(why.to_owned());
     let header = headers.get("Stripe-Signature").ok_or_else(|| invalid("no Stripe-Signature"))?;
     if !is_genuine(header, body, secrets, now.timestamp()) {
         return Err(invalid("the signature is not Stripe's, or too old"));
     }
     // Accept everything with a valid signature: Stripe resends a refused event for three days and then disables the
     // endpoint.
-    Ok(serde_json::from_slice(body).map_or_else(|_| not_understood(body, now), |event| notice(event, live)))
+    Ok(serde_json::from_slice(body).map_or_else(|_| not_understood(body, now), |event| gateway_event(event, live)))
 }
 
 /// Converts an event to the shop's form.
-fn notice(event: Event, live: Option<bool>) -> GatewayNotice {
+fn gateway_event(event: Event, live: Option<bool>) -> GatewayEvent {
     match event {
         Event::Thin(event) => thin(event, live),
         Event::Snapshot(event) => {
             let subject = event.data.object;
             let payment_id = subject.metadata.as_ref().and_then(|metadata| id_in(metadata, PAYMENT_ID));
-            GatewayNotice {
+            GatewayEvent {
                 reference: reference(subject, payment_id.is_some()),
                 payment_id,
                 id: event.id,
@@ -49,13 +49,13 @@ fn notice(event: Event, live: Option<bool>) -> GatewayNotice {
 }
 
 /// Converts a thin event ("Thin events"), which names its object but does not contain it.
-fn thin(event: ThinEvent, live: Option<bool>) -> GatewayNotice {
+fn thin(event: ThinEvent, live: Option<bool>) -> GatewayEvent {
     let of_account = event.context.as_deref().is_some_and(|context| !context.is_empty());
     let payment = |object: RelatedObject| {
         let is_payment = object.kind.rsplit('.').next() == Some("payment_intent");
         is_payment.then_some(object.id)
     };
-    GatewayNotice {
+    GatewayEvent {
         id: event.id,
         kind: event.kind,
         at: DateTime::parse_from_rfc3339(&event.created).map(|at| at.to_utc()).unwrap_or_default(),
@@ -67,10 +67,10 @@ fn thin(event: ThinEvent, live: Option<bool>) -> GatewayNotice {
 }
 
 /// Converts a signed body that cannot be parsed. Its id, if any, is for the log.
-fn not_understood(body: &[u8], now: Timestamp) -> GatewayNotice {
+fn not_understood(body: &[u8], now: Timestamp) -> GatewayEvent {
     let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| parsed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    GatewayNotice {
+    GatewayEvent {
         id: text("id"),
         kind: text("type"),
         at: now,
@@ -110,23 +110,23 @@ mod tests {
             "livemode": false, "data": {"object": object}})
     }
 
-    fn received(event: &Value) -> Result<GatewayNotice, InvalidNotice> {
+    fn received(event: &Value) -> Result<GatewayEvent, InvalidGatewayEvent> {
         let SignedEvent { body, signature, .. } = SignedEvent::of(event, "whsec_x", NOW);
         let headers = [("stripe-signature", signature.as_str())];
-        read(&NoticeHeaders::new(&headers), body.as_bytes(), &["whsec_x".into()], Some(false), time(NOW))
+        read(&GatewayEventHeaders::new(&headers), body.as_bytes(), &["whsec_x".into()], Some(false), time(NOW))
     }
 
     #[test]
     fn an_event_names_its_payment() {
         let intent = json!({"object": "payment_intent", "id": "pi_1", "metadata": {"payment_id": PAYMENT}});
-        let notice = received(&event("payment_intent.succeeded", &intent)).unwrap();
-        assert_eq!(notice.id, "evt_1");
-        assert_eq!((notice.kind.as_str(), notice.at), ("payment_intent.succeeded", time(NOW - 5)));
-        assert_eq!(notice.payment_id.map(|id| id.to_string()).as_deref(), Some(PAYMENT));
-        assert_eq!((notice.reference.as_deref(), notice.foreign), (Some("pi_1"), None));
+        let gateway_event = received(&event("payment_intent.succeeded", &intent)).unwrap();
+        assert_eq!(gateway_event.id, "evt_1");
+        assert_eq!((gateway_event.kind.as_str(), gateway_event.at), ("payment_intent.succeeded", time(NOW - 5)));
+        assert_eq!(gateway_event.payment_id.map(|id| id.to_string()).as_deref(), Some(PAYMENT));
+        assert_eq!((gateway_event.reference.as_deref(), gateway_event.foreign), (Some("pi_1"), None));
         let by_hand = json!({"object": "refund", "id": "re_1", "payment_intent": "pi_1", "metadata": {}});
-        let notice = received(&event("refund.created", &by_hand)).unwrap();
-        assert_eq!((notice.payment_id, notice.reference.as_deref()), (None, Some("pi_1")));
+        let gateway_event = received(&event("refund.created", &by_hand)).unwrap();
+        assert_eq!((gateway_event.payment_id, gateway_event.reference.as_deref()), (None, Some("pi_1")));
         let expanded = json!({"object": "charge", "id": "ch_1", "payment_intent": {"id": "pi_1", "object": "x"}});
         assert_eq!(received(&event("charge.refunded", &expanded)).unwrap().reference.as_deref(), Some("pi_1"));
     }
@@ -135,8 +135,8 @@ mod tests {
     fn what_is_not_ours_matters_to_nobody() {
         let unmarked = json!({"object": "payment_intent", "id": "pi_2", "metadata": {"theirs": "1"}});
         for object in [unmarked, json!({"object": "customer", "id": "cus_1"}), json!({})] {
-            let notice = received(&event("customer.created", &object)).unwrap();
-            assert_eq!((notice.payment_id, notice.reference), (None, None), "{object}");
+            let gateway_event = received(&event("customer.created", &object)).unwrap();
+            assert_eq!((gateway_event.payment_id, gateway_event.reference), (None, None), "{object}");
         }
         let intent = json!({"object": "payment_intent", "id": "pi_1", "metadata": {"payment_id": PAYMENT}});
         let mut other = event("payment_intent.succeeded", &intent);
@@ -159,15 +159,18 @@ mod tests {
         let url = "/v1/payment_intents/pi_1";
         for kind in ["payment_intent", "v1.payment_intent"] {
             let related = json!({"id": "pi_1", "type": kind, "url": url});
-            let notice = received(&thin_event("v1.payment_intent.succeeded", &related)).unwrap();
-            assert_eq!((notice.kind.as_str(), notice.at), ("v1.payment_intent.succeeded", time(NOW - 5)));
-            assert!(notice.id.starts_with("evt_test_65R9"));
-            assert_eq!((notice.payment_id, notice.reference.as_deref(), notice.foreign), (None, Some("pi_1"), None));
+            let gateway_event = received(&thin_event("v1.payment_intent.succeeded", &related)).unwrap();
+            assert_eq!((gateway_event.kind.as_str(), gateway_event.at), ("v1.payment_intent.succeeded", time(NOW - 5)));
+            assert!(gateway_event.id.starts_with("evt_test_65R9"));
+            assert_eq!(
+                (gateway_event.payment_id, gateway_event.reference.as_deref(), gateway_event.foreign),
+                (None, Some("pi_1"), None)
+            );
         }
         let account = json!({"id": "acct_1", "type": "v2.core.account", "url": "/v2/core/accounts/acct_1"});
         for related in [account, Value::Null] {
-            let notice = received(&thin_event("v2.core.account.updated", &related)).unwrap();
-            assert_eq!((notice.reference, notice.foreign), (None, None), "{related}");
+            let gateway_event = received(&thin_event("v2.core.account.updated", &related)).unwrap();
+            assert_eq!((gateway_event.reference, gateway_event.foreign), (None, None), "{related}");
         }
         let related = json!({"id": "pi_1", "type": "payment_intent", "url": url});
         for (name, value) in [("context", json!("acct_1")), ("livemode", json!(true))] {
@@ -182,14 +185,14 @@ mod tests {
         let strange =
             json!({"id": "evt_1", "object": "event", "type": "a", "created": "2026", "livemode": 1, "data": {}});
         for body in [json!({"id": "evt_1"}), json!([]), json!("evt_1"), json!(null), strange] {
-            let notice = received(&body).unwrap();
-            assert_eq!((notice.payment_id, notice.reference.as_deref()), (None, None), "{body}");
-            assert!(notice.foreign.is_some(), "{body}");
+            let gateway_event = received(&body).unwrap();
+            assert_eq!((gateway_event.payment_id, gateway_event.reference.as_deref()), (None, None), "{body}");
+            assert!(gateway_event.foreign.is_some(), "{body}");
         }
         let signed = SignedEvent::of(&json!({}), "whsec_x", NOW);
         assert!(
             read(
-                &NoticeHeaders::new(&[("stripe-signature", &signed.signature)]),
+                &GatewayEventHeaders::new(&[("stripe-signature", &signed.signature)]),
                 b"[",
                 &["whsec_x".into()],
                 None,
@@ -199,7 +202,7 @@ mod tests {
             "another body"
         );
         let headers = [("stripe-signature", "t=1,v1=00")];
-        assert!(read(&NoticeHeaders::new(&headers), b"{}", &["whsec_x".into()], None, time(1)).is_err());
-        assert!(read(&NoticeHeaders::new(&[]), b"{}", &["whsec_x".into()], None, time(1)).is_err());
+        assert!(read(&GatewayEventHeaders::new(&headers), b"{}", &["whsec_x".into()], None, time(1)).is_err());
+        assert!(read(&GatewayEventHeaders::new(&[]), b"{}", &["whsec_x".into()], None, time(1)).is_err());
     }
 }

@@ -8,13 +8,13 @@ use shop_core::clock::{Clock, SystemClock, Timestamp};
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
 use shop_core::payments::{
-    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway,
-    RefundCall, RemoteGateway, RemotePayment, Snapshot, VoidCall,
+    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayEvent, GatewayEventHeaders, InvalidGatewayEvent,
+    PaymentGateway, RefundCall, RemoteGateway, RemotePayment, Snapshot, VoidCall,
 };
 use shop_core::secret::Secret;
 
 use super::amount::{limits, to_stripe};
-use super::client::{Answer, Client, GENERIC_REFUSAL, unknown};
+use super::client::{Client, GENERIC_REFUSAL, StripeResponse, unknown};
 use super::event;
 use super::form::Form;
 use super::objects::{List, PaymentIntent, Refund};
@@ -76,7 +76,11 @@ impl StripeGateway {
     }
 
     /// Returns the payment after a call. A replayed response may be out of date, so the payment is read again.
-    async fn after(&self, answer: Answer<PaymentIntent>, payment: &RemotePayment) -> Result<Snapshot, GatewayError> {
+    async fn after(
+        &self,
+        answer: StripeResponse<PaymentIntent>,
+        payment: &RemotePayment,
+    ) -> Result<Snapshot, GatewayError> {
         let intent = if answer.replayed { self.retrieve(&answer.object.id).await? } else { answer.object };
         self.whole(intent, payment).await
     }
@@ -182,7 +186,7 @@ impl RemoteGateway for StripeGateway {
             .with("amount", minor(call.amount, call.payment.currency)?)
             .with_in("metadata", REFUND_ID, call.refund_id)
             .with_in("metadata", PAYMENT_ID, call.payment.id);
-        let _: Answer<Refund> = self.client.post("/v1/refunds", &form, &call.key).await?;
+        let _: StripeResponse<Refund> = self.client.post("/v1/refunds", &form, &call.key).await?;
         let intent = self.retrieve(reference).await?;
         self.whole(intent, &call.payment).await
     }
@@ -202,7 +206,12 @@ impl RemoteGateway for StripeGateway {
         }
     }
 
-    fn verify(&self, headers: &NoticeHeaders<'_>, body: &[u8], now: Timestamp) -> Result<GatewayNotice, InvalidNotice> {
+    fn verify(
+        &self,
+        headers: &GatewayEventHeaders<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<GatewayEvent, InvalidGatewayEvent> {
         event::read(headers, body, &self.webhook_secrets, self.live, now)
     }
 }

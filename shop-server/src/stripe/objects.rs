@@ -138,7 +138,7 @@ pub(super) enum Reference {
 
 /// The body of an error response ("Errors").
 #[derive(Debug, Deserialize)]
-pub(super) struct Failure {
+pub(super) struct ErrorResponse {
     pub(super) error: ErrorBody,
 }
 

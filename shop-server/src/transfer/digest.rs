@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use shop_core::store::StoreResult;
-use shop_core::transfer::{Cell, Source, Table};
+use shop_core::transfer::{Cell, TransferSource, TransferTable};
 
 use super::BATCH;
 
@@ -16,7 +16,11 @@ pub(super) struct Digest {
 
 impl Digest {
     /// Reads a whole table; calls `read` with the number of rows of each batch.
-    pub(super) async fn of(source: &dyn Source, table: &Table, mut read: impl FnMut(u64)) -> StoreResult<Self> {
+    pub(super) async fn of(
+        source: &dyn TransferSource,
+        table: &TransferTable,
+        mut read: impl FnMut(u64),
+    ) -> StoreResult<Self> {
         let mut digest = Self::default();
         let mut order: Vec<(usize, &str)> =
             table.columns.iter().enumerate().map(|(place, column)| (place, column.name.as_str())).collect();

@@ -1,7 +1,7 @@
 //! Opens the source and the target of a transfer.
 
 use shop_core::error::BoxError;
-use shop_core::transfer::{Source, Target};
+use shop_core::transfer::{TransferSource, TransferTarget};
 use shop_store_sql::PostgresRows;
 use shop_store_sqlite::SqliteRows;
 
@@ -22,7 +22,7 @@ fn of<E: Into<BoxError>>(end: &'static str) -> impl Fn(E) -> BoxError {
 }
 
 /// Opens the shop to transfer.
-pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxError> {
+pub(super) async fn source(database: &Database) -> Result<Box<dyn TransferSource>, BoxError> {
     let end = "--from";
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::source(path).map_err(of(end))?),
@@ -33,7 +33,7 @@ pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxEr
 }
 
 /// Opens the storage to fill.
-pub(super) async fn target(database: &Database) -> Result<Box<dyn Target>, BoxError> {
+pub(super) async fn target(database: &Database) -> Result<Box<dyn TransferTarget>, BoxError> {
     let end = "--to";
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::target(path).map_err(of(end))?),

@@ -15,7 +15,7 @@ use shop_core::Shop;
 use shop_core::clock::{Random as _, SystemRandom};
 use shop_core::error::BoxError;
 use shop_core::shop::OtherKey;
-use shop_core::transfer::{Source, Step, Table, Target};
+use shop_core::transfer::{TableProgress, TransferSource, TransferTable, TransferTarget};
 
 use crate::config::{Config, Database, key_file};
 use crate::progress::Bar;
@@ -63,7 +63,7 @@ fn kept_key(database: &Database) -> Option<PathBuf> {
 }
 
 /// Copies all rows from the source to the target. Returns their number.
-async fn fill(source: &dyn Source, target: &dyn Target) -> Result<u64> {
+async fn fill(source: &dyn TransferSource, target: &dyn TransferTarget) -> Result<u64> {
     agree(source, target)?;
     let steps = match target.progress().await? {
         Some(progress) if progress.source == source.identity() => progress.steps,
@@ -86,7 +86,7 @@ async fn fill(source: &dyn Source, target: &dyn Target) -> Result<u64> {
             let rows = source.read(table, step.after.as_deref(), BATCH).await?;
             let Some(last) = rows.last() else { break };
             let count = rows.len() as u64;
-            step = Step { after: Some(table.key_of(last)), rows: step.rows + count };
+            step = TableProgress { after: Some(table.key_of(last)), rows: step.rows + count };
             target.write(table, &rows, &step).await?;
             bar.add(count);
         }
@@ -111,7 +111,7 @@ fn same_shop() -> BoxError {
 }
 
 /// Refuses two ends if some rows would not fit.
-fn agree(source: &dyn Source, target: &dyn Target) -> Result {
+fn agree(source: &dyn TransferSource, target: &dyn TransferTarget) -> Result {
     if source.identity() == target.identity() {
         return Err(same_shop());
     }
@@ -123,7 +123,7 @@ fn agree(source: &dyn Source, target: &dyn Target) -> Result {
 }
 
 /// Lists the tables and columns that only one storage has.
-fn differences(source: &[Table], target: &[Table]) -> Vec<String> {
+fn differences(source: &[TransferTable], target: &[TransferTable]) -> Vec<String> {
     let mut found = Vec::new();
     for (these, those, side) in [(source, target, "the target"), (target, source, "the source")] {
         for table in these {
@@ -142,11 +142,11 @@ fn differences(source: &[Table], target: &[Table]) -> Vec<String> {
     found
 }
 
-fn named<'t>(tables: &'t [Table], name: &str) -> Option<&'t Table> {
+fn named<'t>(tables: &'t [TransferTable], name: &str) -> Option<&'t TransferTable> {
     tables.iter().find(|table| table.name == name)
 }
 
-async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
+async fn begin(source: &dyn TransferSource, target: &dyn TransferTarget) -> Result {
     // The key's fingerprint comes last: the other tables tell operators more.
     let mut tables: Vec<_> = target.tables().iter().filter(|table| !table.seeded).collect();
     tables.sort_by_key(|table| table.name == "key_fingerprint");
@@ -163,7 +163,7 @@ async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
 }
 
 /// Compares every row of both sides.
-async fn compare(source: &dyn Source, target: &dyn Target, total: u64) -> Result {
+async fn compare(source: &dyn TransferSource, target: &dyn TransferTarget, total: u64) -> Result {
     let mut bar = Bar::new("comparing", total.saturating_mul(2));
     for table in source.tables() {
         let there = named(target.tables(), &table.name).ok_or("--to: a table is missing")?;
@@ -203,13 +203,14 @@ async fn check(config: &Config, database: Database) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use shop_core::transfer::{Column, Kind};
+    use shop_core::transfer::{CellKind, TransferColumn};
 
     use super::*;
 
-    fn table(name: &str, columns: &[(&str, Kind)]) -> Table {
-        let column = |(name, kind): &(&str, Kind)| Column { name: (*name).to_owned(), kind: *kind, optional: false };
-        Table {
+    fn table(name: &str, columns: &[(&str, CellKind)]) -> TransferTable {
+        let column =
+            |(name, kind): &(&str, CellKind)| TransferColumn { name: (*name).to_owned(), kind: *kind, optional: false };
+        TransferTable {
             name: name.to_owned(),
             columns: columns.iter().map(column).collect(),
             key: vec![0],
@@ -220,10 +221,10 @@ mod tests {
 
     #[test]
     fn what_one_side_lacks_is_named() {
-        let (id, at) = (("id", Kind::Bytes), ("at", Kind::Number));
+        let (id, at) = (("id", CellKind::Bytes), ("at", CellKind::Number));
         let one = [table("a", &[id, at]), table("b", &[id])];
         assert_eq!(differences(&one, &one), Vec::<String>::new());
-        let other = [table("a", &[id, ("at", Kind::Text)])];
+        let other = [table("a", &[id, ("at", CellKind::Text)])];
         assert_eq!(
             differences(&one, &other),
             [

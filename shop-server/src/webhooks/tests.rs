@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_millis(400);
-const LONG: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_millis(400);
+const MUCH_LONGER: Duration = Duration::from_secs(30);
 
 fn message(url: String) -> WebhookMessage {
     WebhookMessage {
@@ -71,7 +71,7 @@ async fn a_message_is_one_post_with_three_headers() {
         }
     })
     .await;
-    assert_eq!(sent(port, LONG).await, Ok(202));
+    assert_eq!(sent(port, MUCH_LONGER).await, Ok(202));
     let request = received.recv().await.unwrap();
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, r#"{"type":"order.placed"}"#);
@@ -96,7 +96,7 @@ async fn no_redirect_is_followed() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
-    assert_eq!(sent(port, LONG).await, Ok(307));
+    assert_eq!(sent(port, MUCH_LONGER).await, Ok(307));
     assert_eq!(count.load(Ordering::Relaxed), 0);
 }
 
@@ -117,8 +117,8 @@ async fn who_says_nothing_or_too_slowly_has_no_answer_in_time() {
     .await;
     for port in [silent, dripping] {
         let started = Instant::now();
-        assert_eq!(sent(port, PATIENCE).await, Err("no answer within 0.4 seconds".to_owned()));
-        assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
+        assert_eq!(sent(port, TIMEOUT).await, Err("no answer within 0.4 seconds".to_owned()));
+        assert!(started.elapsed() < TIMEOUT * 10, "{:?}", started.elapsed());
     }
 }
 
@@ -129,7 +129,7 @@ async fn what_comes_without_end_is_not_read() {
         while stream.write_all(&vec![b'y'; 65_536]).await.is_ok() {}
     })
     .await;
-    assert!(sent(flood_of_headers, LONG).await.is_err());
+    assert!(sent(flood_of_headers, MUCH_LONGER).await.is_err());
     // Only the status counts.
     let (flood_of_body, _) = receiver(|mut stream| async move {
         request(&mut stream).await;
@@ -138,8 +138,8 @@ async fn what_comes_without_end_is_not_read() {
     })
     .await;
     let started = Instant::now();
-    assert_eq!(sent(flood_of_body, LONG).await, Ok(200));
-    assert!(started.elapsed() < LONG);
+    assert_eq!(sent(flood_of_body, MUCH_LONGER).await, Ok(200));
+    assert!(started.elapsed() < MUCH_LONGER);
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn who_closes_or_talks_nonsense_has_not_answered() {
     .await;
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     for port in [closing, nonsense, nobody] {
-        let error = sent(port, LONG).await.unwrap_err();
+        let error = sent(port, MUCH_LONGER).await.unwrap_err();
         // The error is stored and shown, so it must not contain the URL, which may hold a key.
         assert!(!error.contains("hidden") && !error.contains("hook") && error.len() > 10, "{error}");
     }
@@ -164,13 +164,14 @@ async fn without_leave_nothing_near_is_connected_to() {
     let sender = HttpSender::new(false).unwrap();
     // The name resolves to this machine.
     for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "localhost"] {
-        let error = sender.send(&message(format!("https://{host}:{port}/")), LONG).await.unwrap_err().to_string();
+        let error =
+            sender.send(&message(format!("https://{host}:{port}/")), MUCH_LONGER).await.unwrap_err().to_string();
         assert!(error.contains("not public"), "{host}: {error}");
     }
-    let error = sender.send(&message("http://1.1.1.1/".to_owned()), LONG).await.unwrap_err().to_string();
+    let error = sender.send(&message("http://1.1.1.1/".to_owned()), MUCH_LONGER).await.unwrap_err().to_string();
     assert!(error.contains("scheme"), "{error}");
     assert_eq!(count.load(Ordering::Relaxed), 0);
     // With permission it connects, and TLS fails.
-    let error = HttpSender::new(true).unwrap().send(&message(format!("https://localhost:{port}/")), LONG).await;
+    let error = HttpSender::new(true).unwrap().send(&message(format!("https://localhost:{port}/")), MUCH_LONGER).await;
     assert!(error.is_err() && count.load(Ordering::Relaxed) > 0);
 }

@@ -11,10 +11,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use shop_server::stripe::stub::{Call, Card, Gate, Point, SignedEvent, Stub};
 
-use crate::support::{Answer, TestShop, order, text};
+use crate::support::{TestResponse, TestShop, order, text};
 
 /// The timeout for the worker after a restart; other tests may load the machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The fate of a call in progress when the server was killed.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// The buyer's request, the same each time.
-    fn place(&self) -> std::io::Result<Answer> {
+    fn place(&self) -> std::io::Result<TestResponse> {
         let mut body = order(&self.method);
         body["payment_gateway"] = json!("stripe");
         let headers = [("X-Cart-Token", self.cart.as_str()), ("Idempotency-Key", "the-buyers-key")];
@@ -109,7 +109,7 @@ impl World {
             if is_so(&order) {
                 return order;
             }
-            assert!(started.elapsed() < PATIENCE, "not {what} in time: {order:#}\n{:?}", self.shop.process.log());
+            assert!(started.elapsed() < TIMEOUT, "not {what} in time: {order:#}\n{:?}", self.shop.process.log());
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -120,7 +120,7 @@ impl World {
         self.stripe.pay(&text(&order["payments"][0]["client_secret"]), Card::Visa).unwrap();
     }
 
-    fn deliver(&self, event: &SignedEvent) -> std::io::Result<Answer> {
+    fn deliver(&self, event: &SignedEvent) -> std::io::Result<TestResponse> {
         let headers = [("Content-Type", "application/json"), ("Stripe-Signature", event.signature.as_str())];
         self.shop.client().send("POST", "/payments/webhooks/stripe/", &headers, event.body.as_bytes())
     }

@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Goods, Rolls, TestShop, order, text};
+use crate::support::{Client, Rolls, TestProduct, TestResponse, TestShop, order, text};
 
 const ROUNDS: usize = 8;
 const GUESTS: usize = 10;
@@ -24,7 +24,7 @@ struct Attempt {
     key: String,
     body: Value,
     /// The server's response, if any.
-    answer: Option<Answer>,
+    answer: Option<TestResponse>,
     /// Staff's capture of its payment, if attempted.
     capture: Option<Capture>,
 }
@@ -32,11 +32,11 @@ struct Attempt {
 struct Capture {
     path: String,
     key: String,
-    answer: Option<Answer>,
+    answer: Option<TestResponse>,
 }
 
 impl Attempt {
-    fn place(&self, client: &mut Client) -> std::io::Result<Answer> {
+    fn place(&self, client: &mut Client) -> std::io::Result<TestResponse> {
         let headers = [(self.caller.0, self.caller.1.as_str()), ("Idempotency-Key", self.key.as_str())];
         client.call("POST", "/orders/", &headers, &self.body)
     }
@@ -46,7 +46,7 @@ impl Attempt {
 struct Round<'a> {
     shop: &'a TestShop,
     method: &'a str,
-    goods: &'a [Goods],
+    goods: &'a [TestProduct],
     number: usize,
     answers: AtomicUsize,
     /// The server is killed at this response.
@@ -117,7 +117,7 @@ impl Round<'_> {
     }
 }
 
-fn take_money(shop: &TestShop, client: &mut Client, capture: &Capture) -> std::io::Result<Answer> {
+fn take_money(shop: &TestShop, client: &mut Client, capture: &Capture) -> std::io::Result<TestResponse> {
     let bearer = format!("Bearer {}", shop.staff);
     let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", capture.key.as_str())];
     client.call("POST", &capture.path, &headers, &json!({}))
@@ -187,7 +187,7 @@ fn verify(shop: &TestShop, attempts: &[Attempt], known: &mut BTreeMap<String, Va
 }
 
 /// Checks that exactly the sold pieces are reserved.
-pub(crate) fn stock_adds_up(shop: &TestShop, goods: &[Goods], orders: &BTreeMap<String, Value>) {
+pub(crate) fn stock_adds_up(shop: &TestShop, goods: &[TestProduct], orders: &BTreeMap<String, Value>) {
     for goods in goods {
         let lines = orders.values().flat_map(|order| order["items"].as_array().unwrap());
         let sold: i64 =

@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, BINARY, Client, Folder, Goods, Process, TestShop, order, text};
+use crate::support::{BINARY, Client, Folder, Process, TestProduct, TestResponse, TestShop, order, text};
 
 /// The number of consecutive refusals that proves that nothing is written any more.
 const REFUSALS: usize = 12;
@@ -21,13 +21,13 @@ struct Try {
 }
 
 impl Try {
-    fn place(&self, client: &mut Client, method: &str) -> Answer {
+    fn place(&self, client: &mut Client, method: &str) -> TestResponse {
         let headers = [("X-Cart-Token", self.cart.as_str()), ("Idempotency-Key", self.key.as_str())];
         client.ask("POST", "/orders/", &headers, &order(method))
     }
 }
 
-fn is_refusal(answer: &Answer) -> bool {
+fn is_refusal(answer: &TestResponse) -> bool {
     if answer.status == 201 {
         return false;
     }
@@ -91,7 +91,7 @@ fn survives(shop: &mut TestShop, exhaust: impl FnOnce(&TestShop), relieve: impl 
     reads(shop, &goods, &placed);
 }
 
-fn reads(shop: &TestShop, goods: &Goods, placed: &[Value]) {
+fn reads(shop: &TestShop, goods: &TestProduct, placed: &[Value]) {
     let count = i64::try_from(placed.len()).unwrap();
     assert_eq!((shop.orders(), shop.stock(goods)), (placed.len() as u64, [100_000, count, 100_000 - count]));
     for order in placed {

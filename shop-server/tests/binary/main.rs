@@ -9,6 +9,8 @@ mod cards;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod csv_files;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;
@@ -28,7 +30,5 @@ mod proxies;
 mod secrets;
 #[cfg(test)]
 mod security_events;
-#[cfg(test)]
-mod sheets;
 #[cfg(test)]
 mod support;

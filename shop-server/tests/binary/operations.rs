@@ -162,7 +162,7 @@ fn a_superuser_is_asked_for_an_address_and_twice_for_a_password() {
         let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
         child.wait_with_output().unwrap()
     };
-    assert!(refusal(&ask("boss@example.com\n")).contains("nobody answered"));
+    assert!(refusal(&ask("boss@example.com\n")).contains("no answer was given"));
     let differ = format!("boss@example.com\n{PASSWORD}\n{PASSWORD}!\n");
     assert!(refusal(&ask(&differ)).contains("differ"));
     let weak = refusal(&ask("boss@example.com\npassword\npassword\n"));

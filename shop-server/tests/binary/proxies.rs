@@ -16,7 +16,7 @@ use crate::support::{Folder, TestShop};
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proxies.md");
 const NAME: &str = "api.shop.example";
 /// The timeout for a proxy to start; other tests may load the machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// The folder of Apache's modules on Debian.
 const MODULES: &str = "/usr/lib/apache2/modules";
 
@@ -52,7 +52,7 @@ impl Proxy {
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
             let ended = proxy.child.try_wait().unwrap();
-            assert!(ended.is_none() && started.elapsed() < PATIENCE, "{ended:?}: {}", proxy.log());
+            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "{ended:?}: {}", proxy.log());
             std::thread::sleep(Duration::from_millis(20));
         }
         proxy
@@ -68,7 +68,7 @@ impl Proxy {
     }
 
     /// Sends one request from this loopback address.
-    fn send(&self, from: &str, path: &str, arguments: &[&str]) -> Answer {
+    fn send(&self, from: &str, path: &str, arguments: &[&str]) -> TestResponse {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--include", "--http1.1", "--max-time", "30", "--interface", from])
             .arg("--cacert")
@@ -79,7 +79,7 @@ impl Proxy {
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}: {}", self.log());
-        Answer::read(&output)
+        TestResponse::read(&output)
     }
 }
 
@@ -90,13 +90,13 @@ impl Drop for Proxy {
     }
 }
 
-struct Answer {
+struct TestResponse {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Answer {
+impl TestResponse {
     fn read(output: &Output) -> Self {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text}"));

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, Process, TestShop, order, text};
+use crate::support::{Client, PASSWORD, Process, TestResponse, TestShop, order, text};
 
 const KEY: &str = "a-signing-key-of-this-test-that-is-long-enough";
 const CHANGED: &str = "another long pass phrase 42";
@@ -58,7 +58,7 @@ impl Journey {
     /// Sends one request, and checks that its response contains no secret known before.
     #[track_caller]
     fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value, status: u16) -> Value {
-        let answer: Answer = self.shop.client().ask(method, path, headers, body);
+        let answer: TestResponse = self.shop.client().ask(method, path, headers, body);
         let whole = format!("{:?}\n{}", answer.headers, answer.body);
         self.secrets.are_not_in(&format!("the answer to {method} {path}"), whole.as_bytes());
         let body = answer.expect(status);

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, TestShop, text};
+use crate::support::{PASSWORD, TestResponse, TestShop, text};
 
 const OTHER: &str = "another fine purple elephant";
 
 /// Sends one request with its own id.
-fn send(shop: &TestShop, id: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
+fn send(shop: &TestShop, id: &str, path: &str, access: Option<&str>, body: &Value) -> TestResponse {
     let bearer = access.map(|access| format!("Bearer {access}"));
     let mut headers = vec![("X-Request-Id", id)];
     headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));

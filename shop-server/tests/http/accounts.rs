@@ -8,18 +8,18 @@ use shop_core::accounts::{PasswordHasher, Verified};
 use shop_core::secret::Secret;
 use shop_core::{Error, error::Result};
 
-use crate::support::{Answer, Forward, PASSWORD, TestShop};
+use crate::support::{Forward, PASSWORD, TestResponse, TestShop};
 
 const OTHER_PASSWORD: &str = "another fine purple elephant";
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 /// The names of the invalid fields in a 400 response.
 #[track_caller]
-fn fields(answer: &Answer) -> Vec<String> {
+fn fields(answer: &TestResponse) -> Vec<String> {
     refused(answer, 400, "invalid");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
@@ -190,7 +190,7 @@ async fn a_refresh_token_rotates_and_its_replay_ends_the_session() {
     assert_eq!(fields(&shop.post("/accounts/token/verify/", None, &json!({"token": 1})).await), ["token"]);
 }
 
-async fn refresh_without(shop: &TestShop) -> Answer {
+async fn refresh_without(shop: &TestShop) -> TestResponse {
     shop.post("/accounts/token/refresh/", None, &Value::Null).await
 }
 

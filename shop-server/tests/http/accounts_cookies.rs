@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, TestShop};
+use crate::support::{PASSWORD, TestResponse, TestShop};
 
 const ORIGIN: (&str, &str) = ("Origin", "http://localhost:3000");
 
@@ -11,7 +11,7 @@ const ORIGIN: (&str, &str) = ("Origin", "http://localhost:3000");
 struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    fn take(&mut self, answer: &Answer) {
+    fn take(&mut self, answer: &TestResponse) {
         for (_, line) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (pair, attributes) = line.split_once("; ").unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -47,14 +47,21 @@ async fn signed_in(shop: &TestShop, name: &str) -> Jar {
     jar
 }
 
-fn holds_no_token(answer: &Answer) {
+fn holds_no_token(answer: &TestResponse) {
     let body = answer.json();
     assert!(answer.status == 200 && body.get("access").is_none() && body.get("refresh").is_none(), "{answer:?}");
     // Every token starts with this prefix.
     assert!(!answer.body.contains("eyJ"), "{answer:?}");
 }
 
-async fn send(shop: &TestShop, method: &str, path: &str, jar: &Jar, headers: &[(&str, &str)], body: &Value) -> Answer {
+async fn send(
+    shop: &TestShop,
+    method: &str,
+    path: &str,
+    jar: &Jar,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> TestResponse {
     let cookies = jar.header();
     let mut all = vec![("Cookie", cookies.as_str())];
     all.extend(headers);
@@ -62,7 +69,7 @@ async fn send(shop: &TestShop, method: &str, path: &str, jar: &Jar, headers: &[(
 }
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 

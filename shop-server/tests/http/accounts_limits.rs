@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Forward, PASSWORD, TestShop};
+use crate::support::{Forward, PASSWORD, TestResponse, TestShop};
 
 const HERS: &str = "another fine purple elephant";
 const THEIRS: &str = "yet another green giraffe";
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 

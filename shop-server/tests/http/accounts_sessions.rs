@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Forward, PASSWORD, Person, TestShop};
+use crate::support::{Forward, PASSWORD, Person, TestResponse, TestShop};
 
 const OLD_KEY: (&str, &str) = ("SECRET_KEY", "the key of yesterday which is long enough");
 const NEW_KEY: (&str, &str) = ("SECRET_KEY", "the key of today which is long enough too");
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
-async fn refresh(shop: &TestShop, token: &str) -> Answer {
+async fn refresh(shop: &TestShop, token: &str) -> TestResponse {
     shop.post("/accounts/token/refresh/", None, &json!({"refresh": token})).await
 }
 

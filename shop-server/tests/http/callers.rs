@@ -1,10 +1,10 @@
 //! Which callers pass which extractor, before anything else of a request is checked.
 
 use poem_openapi::{Object, OpenApi};
-use shop_server::answer::NoContent;
 use shop_server::auth::{Caller, Staff, User};
 use shop_server::field::{JsonBody, Required};
 use shop_server::problem::Result;
+use shop_server::response::NoContent;
 
 use crate::support::Server;
 

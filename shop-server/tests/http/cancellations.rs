@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text};
 use crate::pricing_orders::cents;
-use crate::support::{Answer, Person};
+use crate::support::{Person, TestResponse};
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
@@ -34,7 +34,7 @@ impl Placed {
         Self { store, staff, id, order, token }
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    async fn post(&self, path: &str, body: &Value) -> TestResponse {
         self.store.shop.post(path, Some(&self.staff.access), body).await
     }
 
@@ -53,23 +53,23 @@ impl Placed {
         json!([{"order_item_id": self.order["items"][0]["id"], "quantity": quantity}])
     }
 
-    async fn cancel_items(&self, quantity: i64) -> Answer {
+    async fn cancel_items(&self, quantity: i64) -> TestResponse {
         let body = json!({"items": self.items(quantity), "reason": "Lost in the warehouse"});
         self.post(&format!("/orders/{}/cancel-items/", self.id), &body).await
     }
 
-    async fn capture(&self, body: Value) -> Answer {
+    async fn capture(&self, body: Value) -> TestResponse {
         self.post(&format!("/payments/{}/capture/", text(&self.order["payments"][0]["id"])), &body).await
     }
 
     /// Ships this quantity and moves the shipment through these states.
     async fn ship(&self, quantity: i64, statuses: &[&str]) -> String {
         let body = json!({"order_id": self.id, "items": self.items(quantity)});
-        let parcel = text(&self.done("/shipping/shipments/", &body).await["id"]);
+        let shipment = text(&self.done("/shipping/shipments/", &body).await["id"]);
         for status in statuses {
-            self.done(&format!("/shipping/shipments/{parcel}/events/"), &json!({ "status": status })).await;
+            self.done(&format!("/shipping/shipments/{shipment}/events/"), &json!({ "status": status })).await;
         }
-        parcel
+        shipment
     }
 
     /// Requests a return as the guest, and receives it as staff; returns the last response.

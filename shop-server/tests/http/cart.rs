@@ -4,17 +4,17 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shop_core::Actor;
 
-use crate::support::{Answer, TestShop};
+use crate::support::{TestResponse, TestShop};
 
 const NOTHING: Value = Value::Null;
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 #[track_caller]
-fn fields(answer: &Answer) -> Vec<String> {
+fn fields(answer: &TestResponse) -> Vec<String> {
     refused(answer, 400, "invalid");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Person, TestShop};
+use crate::support::{Person, TestResponse, TestShop};
 
 const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
 
@@ -18,11 +18,11 @@ impl Catalog {
         Self { shop, staff }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> TestResponse {
         self.shop.get(path, None).await
     }
 
-    async fn staff(&self, method: &str, path: &str, body: &Value) -> Answer {
+    async fn staff(&self, method: &str, path: &str, body: &Value) -> TestResponse {
         self.shop.call(method, path, Some(&self.staff.access), body).await
     }
 
@@ -53,7 +53,7 @@ fn results(list: &Value, field: &str) -> Vec<String> {
 }
 
 /// The names of the invalid fields in a 400 response.
-fn wrong(answer: &Answer) -> Vec<String> {
+fn wrong(answer: &TestResponse) -> Vec<String> {
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{answer:?}");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }

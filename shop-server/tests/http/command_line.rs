@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use shop_core::clock::{Random as _, SystemRandom};
 
-use crate::support::{Answer, PASSWORD, send_to};
+use crate::support::{PASSWORD, TestResponse, send_to};
 
 /// An empty folder that is removed when dropped.
 struct Folder(PathBuf);
@@ -75,7 +75,7 @@ impl Running {
         asked.success() && self.child.wait().unwrap().success()
     }
 
-    async fn login(&self, email: &str) -> Answer {
+    async fn login(&self, email: &str) -> TestResponse {
         let body = json!({"email": email, "password": PASSWORD}).to_string();
         send_to(self.address, "POST", "/accounts/login/", &[("Content-Type", "application/json")], &body).await
     }

@@ -1,10 +1,10 @@
 //! Limits on the number of connections and their waiting time, and whether a connection can be reused after a refusal.
 
 use poem_openapi::{Object, OpenApi};
-use shop_server::answer::NoContent;
 use shop_server::client::Proxies;
 use shop_server::field::{JsonBody, Optional};
 use shop_server::problem::{Problem, Result};
+use shop_server::response::NoContent;
 use shop_server::serve::{ConnectionLimits, MAX_HEADER_BYTES, WRITE_TIMEOUT};
 use tokio::time::Instant;
 

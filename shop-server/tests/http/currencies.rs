@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text, with};
-use crate::support::{Answer, TestShop, order};
+use crate::support::{TestResponse, TestShop, order};
 
 #[track_caller]
-fn refuses_currency(answer: &Answer) {
+fn refuses_currency(answer: &TestResponse) {
     assert_eq!(fields(answer), ["currency"], "{answer:?}");
     assert_eq!(answer.json()["errors"]["currency"], json!(["The amounts here are in USD."]));
 }

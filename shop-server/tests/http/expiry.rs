@@ -13,7 +13,7 @@ const WEEK: i64 = 604_800;
 struct Shop {
     server: TestShop,
     clock: Arc<Forward>,
-    goods: crate::support::Goods,
+    goods: crate::support::TestProduct,
     order: Value,
 }
 
@@ -54,8 +54,9 @@ async fn an_order_that_waits_for_a_manual_payment_too_long_is_canceled_and_its_s
     let shop = Shop::open(&[]).await;
     let (waits, sent) = (shop.place().await, shop.place().await);
     let staff = shop.server.staff("sam").await.access;
-    let parcel = shop.server.post("/shipping/shipments/", Some(&staff), &json!({"order_id": sent["id"]})).await.json();
-    let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    let shipment =
+        shop.server.post("/shipping/shipments/", Some(&staff), &json!({"order_id": sent["id"]})).await.json();
+    let events = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
     assert_eq!(shop.server.post(&events, Some(&staff), &json!({"status": "shipped"})).await.status, 201);
     shop.clock.pass(WEEK - 60);
     shop.sweep().await;

@@ -7,9 +7,11 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use shop_core::field::Checks;
-use shop_server::answer::{Answer, Created, IdempotencyKey, NoContent, Replayable, RequestUrl, Versioned};
 use shop_server::field::{JsonBody, Money, Optional, Required};
 use shop_server::problem::Result;
+use shop_server::response::{
+    Created, IdempotencyKey, JsonResponse, NoContent, ReplayableResponse, RequestUrl, VersionedResponse,
+};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -39,7 +41,7 @@ impl Api {
         &self,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ThingRequest>,
-    ) -> Result<Replayable<Created<Thing>>> {
+    ) -> Result<ReplayableResponse<Created<Thing>>> {
         let request = body.into_inner();
         let mut checks = Checks::new();
         let name = checks.required("name", request.name.into(), Ok);
@@ -47,12 +49,12 @@ impl Api {
         checks.optional("count", request.count.0, Ok);
         checks.finish()?;
         let thing = Thing { name: name.unwrap_or_default() };
-        Ok(Replayable::new(Answer(thing), idempotency_key.0.is_some()))
+        Ok(ReplayableResponse::new(JsonResponse(thing), idempotency_key.0.is_some()))
     }
 
     #[oai(path = "/things/:id/", method = "get")]
-    async fn read(&self, id: Path<Uuid>) -> Result<Versioned<Thing>> {
-        Ok(Versioned::new(Thing { name: id.0.to_string() }, 7))
+    async fn read(&self, id: Path<Uuid>) -> Result<VersionedResponse<Thing>> {
+        Ok(VersionedResponse::new(Thing { name: id.0.to_string() }, 7))
     }
 
     #[oai(path = "/things/:id/", method = "delete")]
@@ -82,11 +84,11 @@ impl Api {
     }
 
     #[oai(path = "/query/", method = "get")]
-    async fn query(&self, url: RequestUrl, count: Query<Optional<i64>>) -> Result<Answer<Thing>> {
+    async fn query(&self, url: RequestUrl, count: Query<Optional<i64>>) -> Result<JsonResponse<Thing>> {
         let mut checks = Checks::new();
         let count = checks.optional("count", count.0.0, Ok);
         checks.finish()?;
-        Ok(Answer(Thing { name: format!("{count:?} {url:?}") }))
+        Ok(JsonResponse(Thing { name: format!("{count:?} {url:?}") }))
     }
 
     /// Waits until the test releases it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Person, TestShop};
+use crate::support::{Person, TestResponse, TestShop};
 
 const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
 
@@ -18,7 +18,7 @@ impl Inventory {
         Self { shop, staff }
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+    async fn call(&self, method: &str, path: &str, body: &Value) -> TestResponse {
         self.shop.call(method, path, Some(&self.staff.access), body).await
     }
 
@@ -28,7 +28,7 @@ impl Inventory {
         answer.json()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    async fn post(&self, path: &str, body: Value) -> TestResponse {
         self.call("POST", path, &body).await
     }
 
@@ -54,12 +54,12 @@ impl Inventory {
     }
 }
 
-fn wrong(answer: &Answer) -> Vec<String> {
+fn wrong(answer: &TestResponse) -> Vec<String> {
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{answer:?}");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
 
-fn refused(answer: &Answer) -> (u16, String) {
+fn refused(answer: &TestResponse) -> (u16, String) {
     (answer.status, answer.code())
 }
 

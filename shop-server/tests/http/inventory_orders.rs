@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::orders::{refused, text};
-use crate::support::{Answer, Goods, TestShop, order};
+use crate::support::{TestProduct, TestResponse, TestShop, order};
 
 /// A shop with one product, its stock at the default location, and a staff user.
 struct Store {
     shop: TestShop,
-    goods: Goods,
+    goods: TestProduct,
     order: Value,
     staff: String,
 }
@@ -83,9 +83,9 @@ async fn orders_are_served_from_locations_by_priority() {
 
     // Shipping takes the stock from where it is reserved, and the movements show this for this order only.
     store.placed(1).await;
-    let parcel = json!({"order_id": order["id"], "carrier": "Post", "tracking_number": "1"});
-    let parcel = store.call("POST", "/shipping/shipments/", &parcel, 201).await;
-    let shipped = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    let shipment = json!({"order_id": order["id"], "carrier": "Post", "tracking_number": "1"});
+    let shipment = store.call("POST", "/shipping/shipments/", &shipment, 201).await;
+    let shipped = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
     store.call("POST", &shipped, &json!({"status": "shipped"}), 201).await;
     let movements = store.get(&format!("/inventory/movements/?order_id={}", text(&order["id"]))).await;
     let mut deltas: Vec<_> = movements["results"].as_array().unwrap().iter().map(|row| row["delta"].clone()).collect();
@@ -134,8 +134,8 @@ async fn what_may_be_backordered_is_sold_before_it_is_there() {
     let order = store.placed(3).await;
     assert_eq!(store.totals().await, (1, 3, -2));
     // More than the stock on hand is reserved, and shipping takes it out.
-    let parcel = store.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
-    let shipped = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    let shipment = store.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
+    let shipped = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
     store.call("POST", &shipped, &json!({"status": "shipped"}), 201).await;
     assert_eq!(store.totals().await, (-2, 0, -2));
     store.is_sound().await;
@@ -165,9 +165,9 @@ async fn backordered() -> (Store, Value, Value) {
 
 impl Store {
     /// Ships all of an order; returns the response.
-    async fn send(&self, order: &Value) -> Answer {
-        let parcel = self.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
-        let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    async fn send(&self, order: &Value) -> TestResponse {
+        let shipment = self.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
+        let events = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
         self.shop.post(&events, Some(&self.staff), &json!({"status": "shipped"})).await
     }
 }
@@ -212,8 +212,8 @@ async fn a_shipment_goes_below_zero_only_for_what_was_backordered() {
     store.is_sound().await;
     let came = json!({"sku": "SHIRT", "delta": 2, "reason": "received"});
     store.call("POST", "/inventory/adjustments/", &came, 201).await;
-    let parcels = store.get(&format!("/orders/{}/", text(&covered["id"]))).await;
-    let events = format!("/shipping/shipments/{}/events/", text(&parcels["shipments"][0]["id"]));
+    let shipments = store.get(&format!("/orders/{}/", text(&covered["id"]))).await;
+    let events = format!("/shipping/shipments/{}/events/", text(&shipments["shipments"][0]["id"]));
     store.call("POST", &events, &json!({"status": "shipped"}), 201).await;
     assert_eq!(store.totals().await, (-3, 0, -3));
     store.is_sound().await;

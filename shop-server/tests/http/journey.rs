@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::{text, with};
-use crate::support::{Answer, PASSWORD, TestShop, order};
+use crate::support::{PASSWORD, TestResponse, TestShop, order};
 
 const BUYER: &str = "ada@example.com";
 const NOTHING: Value = Value::Null;
@@ -59,9 +59,9 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     done(&shop, &staff, &capture, &json!({})).await;
     mail(&shop, &format!("Payment received for order {number} at Tea House"), &["34.80"]).await;
     let items = json!([{"order_item_id": placed["items"][0]["id"], "quantity": 2}]);
-    let parcel = json!({"order_id": id, "items": items, "tracking_number": "RM 123"});
-    let parcel = done(&shop, &staff, "/shipping/shipments/", &parcel).await;
-    let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    let shipment = json!({"order_id": id, "items": items, "tracking_number": "RM 123"});
+    let shipment = done(&shop, &staff, "/shipping/shipments/", &shipment).await;
+    let events = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
     for status in ["shipped", "delivered"] {
         done(&shop, &staff, &events, &json!({"status": status})).await;
     }
@@ -74,7 +74,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     let link = shop.mail_with(BUYER, &page).await;
     assert!(link.contains(&format!("Subject: Link to your order {number} at Tea House\r\n")), "{link}");
     let token = link.split(&page).nth(1).unwrap().split_whitespace().next().unwrap();
-    let by_token = async |method: &str, path: &str, body: &Value| -> Answer {
+    let by_token = async |method: &str, path: &str, body: &Value| -> TestResponse {
         shop.call_with(method, path, &[("X-Order-Token", token)], body).await
     };
     assert_eq!(by_token("GET", &format!("/orders/{number}/"), &NOTHING).await.expect(200)["id"], json!(id));

@@ -16,7 +16,7 @@ impl Store {
         self.shop.as_guest("POST", "/orders/", &cart, &body).await.expect(201)
     }
 
-    async fn lookup(&self, number: &str, email: &str) -> crate::support::Answer {
+    async fn lookup(&self, number: &str, email: &str) -> crate::support::TestResponse {
         self.shop.post("/orders/lookup/", None, &json!({"number": number, "email": email})).await
     }
 }

@@ -198,8 +198,8 @@ pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let line = json!({"sku": goods.sku});
     shop.post("/cart/items/", Some(ada), &line).await;
     let sent = shop.post("/orders/", Some(ada), &order(&method)).await.json();
-    let parcel = shop.post("/shipping/shipments/", Some(staff), &json!({"order_id": sent["id"]})).await.json();
-    let news = format!("/shipping/shipments/{}/events/", id(&parcel));
+    let shipment = shop.post("/shipping/shipments/", Some(staff), &json!({"order_id": sent["id"]})).await.json();
+    let news = format!("/shipping/shipments/{}/events/", id(&shipment));
     shop.post(&news, Some(staff), &json!({"status": "shipped"})).await;
     let items = json!([{"order_item_id": sent["items"][0]["id"], "quantity": 1}]);
     let returns = format!("/orders/{}/returns/", id(&sent));
@@ -207,8 +207,8 @@ pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     shop.post("/cart/items/", Some(ada), &line).await;
     let placed = shop.post("/orders/", Some(ada), &order(&method)).await.json();
     let cart = shop.post("/cart/items/", Some(ada), &line).await.json();
-    let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
-    let parcel = shop.post("/shipping/shipments/", Some(staff), &parcel).await.json();
+    let shipment = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
+    let shipment = shop.post("/shipping/shipments/", Some(staff), &shipment).await.json();
     let draft = shop.post("/orders/drafts/", Some(staff), &json!({"email": "grace@example.com"})).await.json();
     let me = shop.get("/accounts/user/", Some(ada)).await.json();
     let (webhook, delivery) = webhook(shop, staff).await;
@@ -230,7 +230,7 @@ pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/shipping/addresses/", id(&address)),
         ("/shipping/zones/", id(&zone)),
         ("/shipping/methods/", method),
-        ("/shipping/shipments/", id(&parcel)),
+        ("/shipping/shipments/", id(&shipment)),
         ("/shipping/track/", "RM-1".to_owned()),
         ("/webhooks/", webhook),
         ("/webhooks/{id}/deliveries/", delivery),

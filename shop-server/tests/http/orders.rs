@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use shop_core::Actor;
 use shop_core::payments::AmountInput;
 
-use crate::support::{Answer, Goods, TestShop, order};
+use crate::support::{TestProduct, TestResponse, TestShop, order};
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
 #[track_caller]
-pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 #[track_caller]
-pub(crate) fn fields(answer: &Answer) -> Vec<String> {
+pub(crate) fn fields(answer: &TestResponse) -> Vec<String> {
     refused(answer, 400, "invalid");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
@@ -42,7 +42,7 @@ pub(crate) fn with(body: &Value, mut changes: Value) -> Value {
 /// A shop with one product and one shipping method.
 pub(crate) struct Store {
     pub(crate) shop: TestShop,
-    pub(crate) shirt: Goods,
+    pub(crate) shirt: TestProduct,
     pub(crate) order: Value,
 }
 
@@ -475,10 +475,10 @@ async fn a_paid_order_is_given_back_and_a_shipped_one_stays() {
     assert_eq!((&body["payment_status"], &body["amount_refunded"]), (&json!("refunded"), &json!("24.49")));
 
     let shipped = store.order_of(&ada.access, 1).await;
-    let parcel = serde_json::from_value(json!({"order_id": shipped["id"]})).unwrap();
-    let parcel = shop.shop.shipping().create_shipment(&staff, parcel, None).await.unwrap().value;
+    let shipment = serde_json::from_value(json!({"order_id": shipped["id"]})).unwrap();
+    let shipment = shop.shop.shipping().create_shipment(&staff, shipment, None).await.unwrap().value;
     let news = serde_json::from_value(json!({"status": "shipped"})).unwrap();
-    shop.shop.shipping().track_shipment(&staff, parcel.id, news, None).await.unwrap();
+    shop.shop.shipping().track_shipment(&staff, shipment.id, news, None).await.unwrap();
     let path = format!("/orders/{}/cancel/", text(&shipped["id"]));
     refused(&shop.post(&path, Some(&ada.access), &NOTHING).await, 409, "invalid_transition");
     assert_eq!(store.reserved().await, 0);

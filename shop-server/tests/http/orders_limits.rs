@@ -8,7 +8,7 @@ use crate::orders::{Store, fields, refused, text, with};
 const NOTHING: Value = Value::Null;
 
 impl Store {
-    async fn guest_order_of(&self, email: &str) -> crate::support::Answer {
+    async fn guest_order_of(&self, email: &str) -> crate::support::TestResponse {
         let cart = self.shop.guest_cart(&self.shirt, 1).await;
         self.shop.as_guest("POST", "/orders/", &cart, &with(&self.order, json!({"email": email}))).await
     }
@@ -119,8 +119,8 @@ async fn staff_cancel_many_orders_at_once() {
         ids.push(text(&store.guest_order().await.0["id"]));
     }
     let news = json!({"order_id": ids[1]});
-    let parcel = text(&shop.post("/shipping/shipments/", Some(&staff), &news).await.json()["id"]);
-    shop.post(&format!("/shipping/shipments/{parcel}/events/"), Some(&staff), &json!({"status": "shipped"})).await;
+    let shipment = text(&shop.post("/shipping/shipments/", Some(&staff), &news).await.json()["id"]);
+    shop.post(&format!("/shipping/shipments/{shipment}/events/"), Some(&staff), &json!({"status": "shipped"})).await;
     let unknown = "01890000-0000-7000-8000-000000000001";
     let body = json!({"ids": [ids[0], ids[1], unknown, ids[2]], "reason": "Nobody paid."});
     let bearer = format!("Bearer {staff}");

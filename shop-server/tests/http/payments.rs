@@ -3,17 +3,17 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Goods, TestShop, order};
+use crate::support::{TestProduct, TestResponse, TestShop, order};
 
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 #[track_caller]
-fn fields(answer: &Answer) -> Vec<String> {
+fn fields(answer: &TestResponse) -> Vec<String> {
     refused(answer, 400, "invalid");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
@@ -25,7 +25,7 @@ fn text(value: &Value) -> String {
 /// A shop with one product for 10.00, free shipping, and a staff user.
 struct Store {
     shop: TestShop,
-    goods: Goods,
+    goods: TestProduct,
     order: Value,
     staff: String,
 }
@@ -56,17 +56,17 @@ impl Store {
         Placed { id: text(&body["id"]), token: text(&body["access_token"]), payment: text(&body["payments"][0]["id"]) }
     }
 
-    async fn act(&self, payment: &str, what: &str, body: &Value) -> Answer {
+    async fn act(&self, payment: &str, what: &str, body: &Value) -> TestResponse {
         self.shop.post(&format!("/payments/{payment}/{what}/"), Some(&self.staff), body).await
     }
 
-    async fn keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
+    async fn keyed(&self, path: &str, key: &str, body: &Value) -> TestResponse {
         let bearer = format!("Bearer {}", self.staff);
         let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", key)];
         self.shop.call_with("POST", path, &headers, body).await
     }
 
-    async fn as_holder(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+    async fn as_holder(&self, method: &str, path: &str, token: &str, body: &Value) -> TestResponse {
         self.shop.call_with(method, path, &[("X-Order-Token", token)], body).await
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::{fields, refused, text, with};
-use crate::support::{Answer, TestShop, order};
+use crate::support::{TestResponse, TestShop, order};
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
@@ -270,7 +270,7 @@ async fn a_coupon_that_this_buyer_cannot_use_is_answered_as_one_that_does_not_ex
     assert_eq!(shop.as_guest("POST", "/orders/", &other, &order).await.status, 201);
     let before = shop.as_guest("GET", "/cart/", &cart, &NOTHING).await.json();
 
-    let told = |refusal: &Answer, code: &str| {
+    let told = |refusal: &TestResponse, code: &str| {
         refused(refusal, 409, "coupon_not_applicable");
         let body = refusal.json();
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();

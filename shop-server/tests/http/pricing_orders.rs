@@ -17,7 +17,7 @@ impl TestShop {
     }
 
     /// A guest's cart with a coupon; returns its token.
-    pub(crate) async fn cart_with(&self, goods: &crate::support::Goods, code: &str) -> String {
+    pub(crate) async fn cart_with(&self, goods: &crate::support::TestProduct, code: &str) -> String {
         let cart = self.guest_cart(goods, 1).await;
         let added = self.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
         assert_eq!(added.status, 200, "{added:?}");

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use shop_core::Actor;
 
 use crate::orders::{Store, fields, refused, text, with};
-use crate::support::{Answer, TestShop, order};
+use crate::support::{TestResponse, TestShop, order};
 
 const NOTHING: Value = Value::Null;
 
-async fn as_guest(shop: &TestShop, cart: &str, body: &Value) -> Answer {
+async fn as_guest(shop: &TestShop, cart: &str, body: &Value) -> TestResponse {
     shop.as_guest("POST", "/cart/quote/", cart, body).await
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text};
 use crate::pricing_orders::cents;
-use crate::support::{Answer, Person};
+use crate::support::{Person, TestResponse};
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
@@ -34,14 +34,14 @@ impl Sold {
         let (id, token) = (text(&order["id"]), text(&order["access_token"]));
         let capture = format!("/payments/{}/capture/", text(&order["payments"][0]["id"]));
         assert_eq!(shop.post(&capture, Some(&staff.access), &json!({})).await.status, 200);
-        let parcel = shop.post("/shipping/shipments/", Some(&staff.access), &json!({"order_id": id})).await.json();
-        let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+        let shipment = shop.post("/shipping/shipments/", Some(&staff.access), &json!({"order_id": id})).await.json();
+        let events = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
         assert_eq!(shop.post(&events, Some(&staff.access), &json!({"status": "shipped"})).await.status, 201);
         let returns = format!("/orders/{id}/returns/");
         Self { store, staff, order, token, returns }
     }
 
-    async fn by_guest(&self, method: &str, path: &str, body: &Value) -> Answer {
+    async fn by_guest(&self, method: &str, path: &str, body: &Value) -> TestResponse {
         self.store.shop.call_with(method, path, &[("X-Order-Token", &self.token)], body).await
     }
 
@@ -57,7 +57,7 @@ impl Sold {
     }
 
     /// Performs a step of a return as staff.
-    async fn step(&self, id: &str, step: &str, body: &Value) -> Answer {
+    async fn step(&self, id: &str, step: &str, body: &Value) -> TestResponse {
         let path = format!("{}{id}/{step}/", self.returns);
         self.store.shop.post(&path, Some(&self.staff.access), body).await
     }

@@ -3,17 +3,17 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Goods, TestShop, order};
+use crate::support::{TestProduct, TestResponse, TestShop, order};
 
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 #[track_caller]
-fn fields(answer: &Answer) -> Vec<String> {
+fn fields(answer: &TestResponse) -> Vec<String> {
     refused(answer, 400, "invalid");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
@@ -299,7 +299,7 @@ async fn a_bad_method_is_named_field_by_field() {
 /// A shop with an order of five, and a staff user.
 struct Store {
     shop: TestShop,
-    goods: Goods,
+    goods: TestProduct,
     staff: String,
     order: String,
     line: String,
@@ -320,15 +320,15 @@ impl Store {
         Self { shop, goods, staff, order: text(&placed["id"]), line, token: text(&placed["access_token"]) }
     }
 
-    async fn pack(&self, body: Value) -> Answer {
+    async fn pack(&self, body: Value) -> TestResponse {
         self.shop.post("/shipping/shipments/", Some(&self.staff), &body).await
     }
 
-    fn parcel(&self, quantity: i64) -> Value {
+    fn shipment(&self, quantity: i64) -> Value {
         json!({"order_id": self.order, "items": [{"order_item_id": self.line, "quantity": quantity}]})
     }
 
-    async fn news(&self, id: &str, body: Value) -> Answer {
+    async fn news(&self, id: &str, body: Value) -> TestResponse {
         self.shop.post(&format!("/shipping/shipments/{id}/events/"), Some(&self.staff), &body).await
     }
 
@@ -351,7 +351,7 @@ impl Store {
 #[tokio::test]
 async fn an_order_goes_out_in_parcels_and_is_completed_when_it_is_paid() {
     let store = Store::open().await;
-    let made = store.pack(store.parcel(2)).await;
+    let made = store.pack(store.shipment(2)).await;
     assert_eq!(made.status, 201, "{made:?}");
     let first = made.json();
     assert_eq!(
@@ -421,9 +421,9 @@ async fn an_order_goes_out_in_parcels_and_is_completed_when_it_is_paid() {
 async fn parcels_share_a_number_and_all_are_tracked_without_names() {
     let store = Store::open().await;
     let numbered = |number: &str| {
-        let mut parcel = store.parcel(1);
-        parcel["tracking_number"] = number.into();
-        parcel
+        let mut shipment = store.shipment(1);
+        shipment["tracking_number"] = number.into();
+        shipment
     };
     let first = store.pack(numbered("jd 014 600")).await.json();
     let second = store.pack(numbered("JD014600")).await.json();
@@ -431,7 +431,7 @@ async fn parcels_share_a_number_and_all_are_tracked_without_names() {
     let tracked = store.shop.get("/shipping/track/Jd%20014600/", None).await;
     assert_eq!(tracked.status, 200, "{tracked:?}");
     let found = tracked.json();
-    let told = |parcel: &Value| (text(&parcel["tracking_number"]), text(&parcel["status"]));
+    let told = |shipment: &Value| (text(&shipment["tracking_number"]), text(&shipment["status"]));
     let all: Vec<_> = found["results"].as_array().unwrap().iter().map(told).collect();
     let wanted = [("JD014600", "pending"), ("jd 014 600", "shipped")].map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!(all, wanted, "the newest first");
@@ -449,23 +449,23 @@ async fn parcels_share_a_number_and_all_are_tracked_without_names() {
 #[tokio::test]
 async fn a_parcel_that_is_unpacked_can_be_packed_again() {
     let store = Store::open().await;
-    let id = text(&store.pack(store.parcel(5)).await.json()["id"]);
+    let id = text(&store.pack(store.shipment(5)).await.json()["id"]);
     let canceled = store.news(&id, json!({"status": "canceled"})).await;
     assert_eq!((canceled.status, &canceled.json()["status"]), (201, &json!("canceled")));
     assert_eq!(store.stock().await, (8, 5));
     refused(&store.news(&id, json!({"status": "shipped"})).await, 409, "invalid_transition");
-    assert_eq!(store.pack(store.parcel(5)).await.status, 201);
+    assert_eq!(store.pack(store.shipment(5)).await.status, 201);
 }
 
 #[tokio::test]
 async fn a_canceled_order_ships_nothing() {
     let store = Store::open().await;
-    let id = text(&store.pack(store.parcel(2)).await.json()["id"]);
+    let id = text(&store.pack(store.shipment(2)).await.json()["id"]);
     let path = format!("/orders/{}/cancel/", store.order);
     let headers = [("X-Order-Token", store.token.as_str())];
     assert_eq!(store.shop.call_with("POST", &path, &headers, &Value::Null).await.status, 200);
     refused(&store.news(&id, json!({"status": "shipped"})).await, 409, "invalid_transition");
-    refused(&store.pack(store.parcel(1)).await, 409, "invalid_transition");
+    refused(&store.pack(store.shipment(1)).await, 409, "invalid_transition");
     assert_eq!(store.stock().await, (8, 0));
     store.is_sound().await;
 }
@@ -473,7 +473,7 @@ async fn a_canceled_order_ships_nothing() {
 #[tokio::test]
 async fn what_has_left_cannot_be_called_off() {
     let store = Store::open().await;
-    let id = text(&store.pack(store.parcel(1)).await.json()["id"]);
+    let id = text(&store.pack(store.shipment(1)).await.json()["id"]);
     assert_eq!(store.news(&id, json!({"status": "shipped"})).await.status, 201);
     let path = format!("/orders/{}/cancel/", store.order);
     refused(&store.shop.post(&path, Some(&store.staff), &json!({})).await, 409, "invalid_transition");
@@ -485,8 +485,8 @@ async fn a_bad_parcel_is_named_field_by_field() {
     assert_eq!(fields(&store.pack(json!({})).await), ["order_id"]);
     let wrong = json!({"order_id": "x", "items": [], "carrier": 5, "tracking_number": "x".repeat(101)});
     assert_eq!(fields(&store.pack(wrong).await), ["carrier", "items", "order_id", "tracking_number"]);
-    assert_eq!(fields(&store.pack(store.parcel(6)).await), ["items.0.quantity"]);
-    assert_eq!(fields(&store.pack(store.parcel(0)).await), ["items.0.quantity"]);
+    assert_eq!(fields(&store.pack(store.shipment(6)).await), ["items.0.quantity"]);
+    assert_eq!(fields(&store.pack(store.shipment(0)).await), ["items.0.quantity"]);
     let unknown = json!({"order_id": store.order, "items": [{"order_item_id": UNKNOWN, "quantity": 1}]});
     assert_eq!(fields(&store.pack(unknown).await), ["items.0.order_item_id"]);
     let item = json!({"order_item_id": store.line, "quantity": 1});
@@ -495,10 +495,10 @@ async fn a_bad_parcel_is_named_field_by_field() {
         ["items.1.order_item_id"]
     );
     refused(&store.pack(json!({"order_id": UNKNOWN})).await, 404, "not_found");
-    assert_eq!(store.pack(store.parcel(4)).await.status, 201);
-    refused(&store.pack(store.parcel(2)).await, 409, "invalid_transition");
+    assert_eq!(store.pack(store.shipment(4)).await.status, 201);
+    refused(&store.pack(store.shipment(2)).await, 409, "invalid_transition");
 
-    let id = text(&store.pack(store.parcel(1)).await.json()["id"]);
+    let id = text(&store.pack(store.shipment(1)).await.json()["id"]);
     let wrong = json!({"status": "lost", "description": "x".repeat(501), "location": 5, "occurred_at": "soon"});
     assert_eq!(fields(&store.news(&id, wrong).await), ["description", "location", "occurred_at", "status"]);
     assert_eq!(
@@ -514,8 +514,8 @@ async fn a_bad_parcel_is_named_field_by_field() {
 #[tokio::test]
 async fn parcels_are_listed_and_read_by_staff_only() {
     let store = Store::open().await;
-    let id = text(&store.pack(store.parcel(2)).await.json()["id"]);
-    store.pack(store.parcel(1)).await;
+    let id = text(&store.pack(store.shipment(2)).await.json()["id"]);
+    store.pack(store.shipment(1)).await;
     assert_eq!(store.news(&id, json!({"status": "shipped"})).await.status, 201);
     let list = async |query: &str| store.shop.get(&format!("/shipping/shipments/{query}"), Some(&store.staff)).await;
     assert_eq!(list("").await.json()["count"], 2);
@@ -543,12 +543,12 @@ async fn a_repeated_request_packs_and_ships_once() {
     let bearer = format!("Bearer {}", store.staff);
     let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "parcel-1")];
     let send = async |path: &str, body: Value| store.shop.call_with("POST", path, &headers, &body).await;
-    let first = send("/shipping/shipments/", store.parcel(2)).await;
-    let again = send("/shipping/shipments/", store.parcel(2)).await;
+    let first = send("/shipping/shipments/", store.shipment(2)).await;
+    let again = send("/shipping/shipments/", store.shipment(2)).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, None));
     assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
     assert_eq!(first.json(), again.json());
-    refused(&send("/shipping/shipments/", store.parcel(3)).await, 422, "idempotency_mismatch");
+    refused(&send("/shipping/shipments/", store.shipment(3)).await, 422, "idempotency_mismatch");
     let path = format!("/shipping/shipments/{}/events/", text(&first.json()["id"]));
     let left = json!({"status": "shipped"});
     assert_eq!(send(&path, left.clone()).await.status, 201);
@@ -560,7 +560,7 @@ async fn a_repeated_request_packs_and_ships_once() {
 #[tokio::test]
 async fn parcels_packed_and_shipped_at_once_never_exceed_the_order() {
     let store = Store::open().await;
-    let answers = join_all((0..20).map(|_| store.pack(store.parcel(1)))).await;
+    let answers = join_all((0..20).map(|_| store.pack(store.shipment(1)))).await;
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 5);
     answers.iter().filter(|answer| answer.status != 201).for_each(|answer| refused(answer, 409, "invalid_transition"));

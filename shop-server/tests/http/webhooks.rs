@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Receiver, Reply, TestShop, order};
+use crate::support::{Receiver, Reply, TestResponse, TestShop, order};
 
 /// A shop that may send to receivers on this machine, and the access token of its staff.
 struct Hooked {
@@ -19,7 +19,7 @@ impl Hooked {
         Self { shop, staff }
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+    async fn call(&self, method: &str, path: &str, body: &Value) -> TestResponse {
         self.shop.call(method, path, Some(&self.staff), body).await
     }
 
@@ -58,7 +58,7 @@ impl Hooked {
     }
 }
 
-fn fields(answer: &Answer) -> Vec<String> {
+fn fields(answer: &TestResponse) -> Vec<String> {
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{answer:?}");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
 }
@@ -237,8 +237,8 @@ async fn what_happens_to_one_order_is_told_in_order() {
     let placed = hooked.shop.as_guest("POST", "/orders/", &cart, &order(&method)).await.json();
     let payment = format!("/payments/{}/capture/", placed["payments"][0]["id"].as_str().unwrap());
     assert_eq!(hooked.call("POST", &payment, &json!({})).await.status, 200);
-    let parcel = hooked.call("POST", "/shipping/shipments/", &json!({"order_id": placed["id"]})).await.json();
-    let news = format!("/shipping/shipments/{}/events/", parcel["id"].as_str().unwrap());
+    let shipment = hooked.call("POST", "/shipping/shipments/", &json!({"order_id": placed["id"]})).await.json();
+    let news = format!("/shipping/shipments/{}/events/", shipment["id"].as_str().unwrap());
     for status in ["shipped", "delivered"] {
         assert_eq!(hooked.call("POST", &news, &json!({"status": status})).await.status, 201);
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text, with};
 use crate::pricing_orders::cents;
-use crate::support::{Answer, Forward, Goods, PASSWORD, Person, TestShop, order};
+use crate::support::{Forward, PASSWORD, Person, TestProduct, TestResponse, TestShop, order};
 
 const NOTHING: Value = Value::Null;
 const DAY: i64 = 86_400;
@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 /// A guest's paid order of shirts at 20.00, shipped for 9.00 where the cheapest method costs 4.00, and a staff user.
 struct Sold {
     shop: TestShop,
-    shirt: Goods,
+    shirt: TestProduct,
     staff: Person,
     order: Value,
     token: String,
@@ -51,9 +51,9 @@ impl Sold {
     /// Ships and delivers this quantity.
     async fn deliver(&self, quantity: i64) {
         let items = self.items(quantity);
-        let parcel = json!({"order_id": self.order["id"], "items": items["items"]});
-        let parcel = self.done("/shipping/shipments/", &parcel).await;
-        let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+        let shipment = json!({"order_id": self.order["id"], "items": items["items"]});
+        let shipment = self.done("/shipping/shipments/", &shipment).await;
+        let events = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
         for status in ["shipped", "delivered"] {
             self.done(&events, &json!({"status": status})).await;
         }
@@ -67,7 +67,7 @@ impl Sold {
         format!("/orders/{}/withdrawal/", text(&self.order["id"]))
     }
 
-    async fn withdraw(&self, body: &Value) -> Answer {
+    async fn withdraw(&self, body: &Value) -> TestResponse {
         self.shop.call_with("POST", &self.path(), &[("X-Order-Token", &self.token)], body).await
     }
 

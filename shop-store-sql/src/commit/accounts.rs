@@ -3,10 +3,10 @@
 use shop_core::accounts::{AccountsWrite, DailyCount};
 use shop_core::batch::Conflict;
 use shop_core::id::UserId;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
 use super::effects::Effects;
-use super::plain::{Applied, Plain};
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
 
 /// The effects of a write of accounts.
@@ -29,12 +29,12 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &AccountsWrite, to: &mut E) -> 
 }
 
 /// Applies a write of accounts that is not only a row.
-pub(super) async fn apply(plain: &mut Plain<'_>, write: &AccountsWrite) -> Applied {
+pub(super) async fn apply(runner: &mut StatementRunner<'_>, write: &AccountsWrite) -> ApplyResult {
     match write {
         AccountsWrite::PutOtp(_) => Ok(()),
         AccountsWrite::ForgetOtp { user_id } => {
-            plain.execute("DELETE FROM otps WHERE user_id = $1", (user_id.0,)).await?;
-            plain.execute("DELETE FROM daily_counts WHERE user_id = $1", (user_id.0,)).await?;
+            runner.execute("DELETE FROM otps WHERE user_id = $1", (user_id.0,)).await?;
+            runner.execute("DELETE FROM daily_counts WHERE user_id = $1", (user_id.0,)).await?;
             Ok(())
         }
         AccountsWrite::CountDaily { user_id, what, at, limit } => {
@@ -44,17 +44,17 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &AccountsWrite) -> Appli
                     count = CASE WHEN kept.day < excluded.day THEN 1 ELSE kept.count + 1 END,
                     day = greatest(kept.day, excluded.day)
                 WHERE kept.day < excluded.day OR kept.count < $4";
-            let values = (user_id.0, what.word(), DailyCount::day_of(*at), *limit);
-            plain.guarded(sql, values, Conflict::DailyLimit(*what)).await
+            let values = (user_id.0, what.as_str(), DailyCount::day_of(*at), *limit);
+            runner.guarded(sql, values, Conflict::DailyLimit(*what)).await
         }
         AccountsWrite::SpendOtpTry { user_id, otp_id } => {
             let sql = "UPDATE otps SET tries_left = tries_left - 1
                 WHERE user_id = $1 AND id = $2 AND used_at IS NULL AND tries_left > 0";
-            plain.guarded(sql, (user_id.0, otp_id.0), Conflict::Spent(*otp_id)).await
+            runner.guarded(sql, (user_id.0, otp_id.0), Conflict::Spent(*otp_id)).await
         }
         AccountsWrite::UseOtp { user_id, otp_id, at } => {
             let sql = "UPDATE otps SET used_at = $3 WHERE user_id = $1 AND id = $2 AND used_at IS NULL";
-            plain.guarded(sql, (user_id.0, otp_id.0, *at), Conflict::Spent(*otp_id)).await
+            runner.guarded(sql, (user_id.0, otp_id.0, *at), Conflict::Spent(*otp_id)).await
         }
     }
 }

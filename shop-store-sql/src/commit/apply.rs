@@ -1,12 +1,12 @@
 //! Dispatch: the effects of each kind of write and precondition, and its statements row by row.
 
-use shop_core::batch::{Change, Require, RowWrite, Unique, Write};
+use shop_core::batch::{Change, Precondition, RowWrite, Unique, Write};
 
 use super::change::WriteRow;
 use super::effects::{Effects, Related};
-use super::plain::{Applied, Plain};
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
-use super::value::Row;
+use super::value::RowValues;
 use super::{accounts, catalog, inventory, orders, outbox};
 
 /// The effects of a write.
@@ -21,26 +21,26 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Resul
         Write::Orders(write) => orders::effects(write, to),
         Write::Inventory(write) => inventory::effects(write, to),
         Write::Outbox(write) => outbox::effects(write, to),
-        Write::Answer(answer) => to.insert(answer, Unique::Answer),
+        Write::IdempotencyRecord(answer) => to.insert(answer, Unique::IdempotencyRecord),
         Write::Forget { .. } => to.alone(),
     }
 }
 
 /// The effects of a precondition: the rows that must not change.
-pub(super) fn require<'b, E: Effects<'b>>(require: &Require, to: &mut E) -> Result<(), E::Stop> {
+pub(super) fn require<'b, E: Effects<'b>>(require: &Precondition, to: &mut E) -> Result<(), E::Stop> {
     match *require {
-        Require::Version(entity, id, version) => to.lock(Operation::Share.on(entity.into()), &[id], Some(version)),
-        Require::LiveSession(session, user) => {
+        Precondition::Version(entity, id, version) => to.lock(Operation::Share.on(entity.into()), &[id], Some(version)),
+        Precondition::LiveSession(session, user) => {
             to.lock(Operation::Live.on(TableId::User), &[user.0], None)?;
             to.lock(Operation::Live.on(TableId::Session), &[session.0, user.0], None)
         }
-        Require::ActiveUser(user) => to.lock(Operation::Live.on(TableId::User), &[user.0], None),
+        Precondition::ActiveUser(user) => to.lock(Operation::Live.on(TableId::User), &[user.0], None),
         // Address books are changed one batch at a time.
-        Require::AddressesBelow(user, _) => {
+        Precondition::AddressesBelow(user, _) => {
             to.also(Related::AddressBook(user.0));
             to.alone()
         }
-        Require::Untracked(variant, location) => {
+        Precondition::Untracked(variant, location) => {
             to.lock(Operation::ShareKey.on(TableId::StockLevel), &[variant.0, location.0], None)
         }
     }
@@ -59,7 +59,7 @@ fn change_effects<'b, T: WriteRow, E: Effects<'b>>(change: &'b Change<T>, to: &m
         }
         Change::Delete { id, version } => {
             to.lock(own, &[*id], Some(*version))?;
-            to.grouped(Operation::Delete.on(T::TABLE_ID), || [Row::at_version(*id, Some(*version))])
+            to.grouped(Operation::Delete.on(T::TABLE_ID), || [RowValues::at_version(*id, Some(*version))])
         }
     }
 }
@@ -72,9 +72,9 @@ macro_rules! rows {
             }
         }
 
-        async fn apply_row(plain: &mut Plain<'_>, write: &RowWrite) -> Applied {
+        async fn apply_row(runner: &mut StatementRunner<'_>, write: &RowWrite) -> ApplyResult {
             match write {
-                $(RowWrite::$entity(change) => <$row as WriteRow>::apply(plain, change).await,)+
+                $(RowWrite::$entity(change) => <$row as WriteRow>::apply(runner, change).await,)+
             }
         }
     };
@@ -83,15 +83,15 @@ macro_rules! rows {
 shop_core::versioned_rows!(rows []);
 
 /// Applies a write by its own statements.
-pub(super) async fn statement(plain: &mut Plain<'_>, write: &Write) -> Applied {
+pub(super) async fn statement(runner: &mut StatementRunner<'_>, write: &Write) -> ApplyResult {
     match write {
-        Write::Row(write) => apply_row(plain, write).await,
-        Write::Accounts(write) => accounts::apply(plain, write).await,
-        Write::Catalog(write) => catalog::apply(plain, write).await,
-        Write::Inventory(write) => inventory::apply(plain, write).await,
-        Write::Outbox(write) => outbox::apply(plain, write).await,
-        Write::Forget { before, given_up_before } => outbox::forget(plain, *before, *given_up_before).await,
+        Write::Row(write) => apply_row(runner, write).await,
+        Write::Accounts(write) => accounts::apply(runner, write).await,
+        Write::Catalog(write) => catalog::apply(runner, write).await,
+        Write::Inventory(write) => inventory::apply(runner, write).await,
+        Write::Outbox(write) => outbox::apply(runner, write).await,
+        Write::Forget { before, given_up_before } => outbox::forget(runner, *before, *given_up_before).await,
         // They are rows only.
-        Write::Orders(_) | Write::Answer(_) => Ok(()),
+        Write::Orders(_) | Write::IdempotencyRecord(_) => Ok(()),
     }
 }

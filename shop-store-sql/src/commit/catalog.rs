@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::change::WriteRow;
 use super::effects::{Effects, Related};
-use super::plain::{Applied, Failure, Plain};
+use super::statement_runner::{ApplyError, ApplyResult, StatementRunner};
 use super::table::{children_of, row_of};
 use super::tables::{Operation, TableId};
-use super::value::{Row, bind};
+use super::value::{RowValues, bind};
 use crate::catalog::search_words;
 
 impl WriteRow for Category {
@@ -24,16 +24,16 @@ impl WriteRow for Category {
         Ok(())
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
         match change {
-            Change::Delete { id, version } => delete_category(plain, *id, *version).await,
-            _ => plain.change(change).await,
+            Change::Delete { id, version } => delete_category(runner, *id, *version).await,
+            _ => runner.change(change).await,
         }
     }
 }
 
 impl WriteRow for Product {
-    fn row(&self) -> Row {
+    fn row(&self) -> RowValues {
         let mut row = row_of(self);
         row.text(search_words(self));
         row
@@ -51,17 +51,17 @@ impl WriteRow for Product {
         to.grouped(operation.on(TableId::Variant), || children_of(product))
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
         match change {
             Change::Insert(product) => {
-                plain.touched.products.insert(product.id.0);
-                insert_product(plain, change, product).await
+                runner.touched.products.insert(product.id.0);
+                insert_product(runner, change, product).await
             }
             Change::Update(product) => {
-                plain.touched.products.insert(product.id.0);
-                update_product(plain, change, product).await
+                runner.touched.products.insert(product.id.0);
+                update_product(runner, change, product).await
             }
-            Change::Delete { .. } => plain.change(change).await,
+            Change::Delete { .. } => runner.change(change).await,
         }
     }
 }
@@ -81,28 +81,28 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &CatalogWrite, to: &mut E) -> R
 }
 
 /// Applies a write of the catalog that is not only a row.
-pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
+pub(super) async fn apply(runner: &mut StatementRunner<'_>, write: &CatalogWrite) -> ApplyResult {
     match write {
         CatalogWrite::PricePeriod(_) | CatalogWrite::Uses(_) => Ok(()),
         CatalogWrite::ForgetPrices { ended_before } => {
             // Rows that another transaction has locked are left for the next time.
             let sql = "DELETE FROM price_history WHERE (variant_id, version) IN
                 (SELECT variant_id, version FROM price_history WHERE ends_at < $1 FOR UPDATE SKIP LOCKED)";
-            plain.execute(sql, (*ended_before,)).await?;
+            runner.execute(sql, (*ended_before,)).await?;
             Ok(())
         }
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
-            plain.guarded(sql, (*from,), Conflict::Stale(Entity::CategoryTree, Uuid::nil())).await?;
-            touch_products(plain);
+            runner.guarded(sql, (*from,), Conflict::Stale(Entity::CategoryTree, Uuid::nil())).await?;
+            touch_products(runner);
             Ok(())
         }
     }
 }
 
 /// Notes that lists by category changed, whichever products they contain.
-fn touch_products(plain: &mut Plain<'_>) {
-    plain.counts(Product::TABLE.name, <[String; 3]>::default(), 0);
+fn touch_products(runner: &mut StatementRunner<'_>) {
+    runner.counts(Product::TABLE.name, <[String; 3]>::default(), 0);
 }
 
 /// The ids and SKUs of a product's variants.
@@ -110,51 +110,51 @@ fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
     product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone())).unzip()
 }
 
-async fn insert_product(plain: &mut Plain<'_>, change: &Change<Product>, product: &Product) -> Applied {
-    match plain.change(change).await {
+async fn insert_product(runner: &mut StatementRunner<'_>, change: &Change<Product>, product: &Product) -> ApplyResult {
+    match runner.change(change).await {
         // Checked first: see the order of the unique keys of `Product`.
-        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
+        Err(ApplyError::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(runner, product).await? => {
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
         done => done?,
     }
-    judge_variants(plain, product).await?;
-    match plain.run(Operation::Insert.on(TableId::Variant), children_of(product).collect()).await? {
+    judge_variants(runner, product).await?;
+    match runner.run(Operation::Insert.on(TableId::Variant), children_of(product).collect()).await? {
         0 => Ok(()),
         // Taken since they were checked, or twice in this product.
-        _ => Err(named_twice(product).unwrap_or(Failure::Again)),
+        _ => Err(named_twice(product).unwrap_or(ApplyError::Again)),
     }
 }
 
-async fn update_product(plain: &mut Plain<'_>, change: &Change<Product>, product: &Product) -> Applied {
-    match plain.judge(change).await {
-        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
+async fn update_product(runner: &mut StatementRunner<'_>, change: &Change<Product>, product: &Product) -> ApplyResult {
+    match runner.judge(change).await {
+        Err(ApplyError::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(runner, product).await? => {
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
         done => done?,
     }
-    judge_variants(plain, product).await?;
+    judge_variants(runner, product).await?;
     if let Some(twice) = named_twice(product) {
         return Err(twice);
     }
-    plain.change(change).await?;
+    runner.change(change).await?;
     let (ids, skus) = ids_and_skus(product);
     // Two variants may swap their SKUs. So every variant whose SKU changes first gets a temporary SKU that no variant
     // can have.
     let aside =
         "UPDATE variants SET sku = chr(1) || variants.id::text FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE variants.id = new.id AND variants.sku <> new.sku";
-    plain.execute(aside, (ids.clone(), skus.clone())).await?;
-    put_variants(plain, product).await?;
+    runner.execute(aside, (ids.clone(), skus.clone())).await?;
+    put_variants(runner, product).await?;
     // Their stock levels must be found by the new SKU.
     let levels = "UPDATE stock_levels SET sku = new.sku FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE stock_levels.variant_id = new.id AND stock_levels.sku <> new.sku";
-    plain.execute(levels, (ids, skus)).await?;
+    runner.execute(levels, (ids, skus)).await?;
     Ok(())
 }
 
 /// Inserts new variants and updates existing ones.
-async fn put_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
+async fn put_variants(runner: &mut StatementRunner<'_>, product: &Product) -> ApplyResult {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let table = TableId::Variant.table();
         format!(
@@ -165,34 +165,34 @@ async fn put_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
             table.assignments("excluded")
         )
     });
-    let rows: Vec<Row> = children_of(product).collect();
+    let rows: Vec<RowValues> = children_of(product).collect();
     let mut arguments = PgArguments::default();
     bind(&mut arguments, &TableId::Variant.table().kinds, &rows.iter())?;
-    plain.session.execute(SQL.as_str(), arguments).await?;
+    runner.session.execute(SQL.as_str(), arguments).await?;
     Ok(())
 }
 
 /// True if one of the variants belongs to another product.
-async fn others_variant(plain: &mut Plain<'_>, product: &Product) -> Result<bool, Failure> {
+async fn others_variant(runner: &mut StatementRunner<'_>, product: &Product) -> Result<bool, ApplyError> {
     let (ids, _) = ids_and_skus(product);
-    plain.exists("SELECT 1 FROM variants WHERE id = ANY ($1) AND product_id <> $2", (ids, product.id.0)).await
+    runner.exists("SELECT 1 FROM variants WHERE id = ANY ($1) AND product_id <> $2", (ids, product.id.0)).await
 }
 
 /// Checks that no variant belongs to another product or has another variant's SKU.
-async fn judge_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
-    if others_variant(plain, product).await? {
+async fn judge_variants(runner: &mut StatementRunner<'_>, product: &Product) -> ApplyResult {
+    if others_variant(runner, product).await? {
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
     let (ids, skus) = ids_and_skus(product);
     let taken = "SELECT 1 FROM variants WHERE sku = ANY ($1) AND NOT (product_id = $2 AND id = ANY ($3))";
-    if plain.exists(taken, (skus, product.id.0, ids)).await? {
+    if runner.exists(taken, (skus, product.id.0, ids)).await? {
         return Err(Conflict::Exists(Unique::VariantSku).into());
     }
     Ok(())
 }
 
 /// The conflict of a product that names an id or a SKU twice.
-fn named_twice(product: &Product) -> Option<Failure> {
+fn named_twice(product: &Product) -> Option<ApplyError> {
     let mut ids = std::collections::BTreeSet::new();
     let mut skus = std::collections::BTreeSet::new();
     product.variants.iter().find_map(|variant| {
@@ -205,14 +205,14 @@ fn named_twice(product: &Product) -> Option<Failure> {
     })
 }
 
-async fn delete_category(plain: &mut Plain<'_>, category: Uuid, version: i64) -> Applied {
+async fn delete_category(runner: &mut StatementRunner<'_>, category: Uuid, version: i64) -> ApplyResult {
     let sql = "UPDATE categories SET parent_id = gone.parent_id, version = categories.version + 1
         FROM categories AS gone WHERE gone.id = $1 AND gone.version = $2 AND categories.parent_id = $1";
-    plain.execute(sql, (category, version)).await?;
-    plain.change(&Change::<Category>::Delete { id: category, version }).await?;
+    runner.execute(sql, (category, version)).await?;
+    runner.change(&Change::<Category>::Delete { id: category, version }).await?;
     let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = $1 RETURNING id";
-    let products = plain.ids(products, (category,)).await?;
-    plain.touched.products.extend(products);
-    touch_products(plain);
+    let products = runner.ids(products, (category,)).await?;
+    runner.touched.products.extend(products);
+    touch_products(runner);
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! All rows that the batch locks are locked before ([`super::lock`]), so what is read here cannot change. Only new keys
 //! can still be taken meanwhile: an INSERT reports this without ending the transaction (`ON CONFLICT DO NOTHING`), and
 //! then its keys are checked one by one. If a check passes although the INSERT was refused (another transaction
-//! committed in between), the result is [`Failure::Again`], and the next attempt finds the cause.
+//! committed in between), the result is [`ApplyError::Again`], and the next attempt finds the cause.
 
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Change, Conflict, Unique, Versioned};
@@ -20,16 +20,16 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::effects::Effects;
-use super::plain::{Applied, Bind as _, Counted, Failure, Plain};
+use super::statement_runner::{ApplyError, ApplyResult, Bind as _, Counted, StatementRunner};
 use super::table::{Statements, row_of};
 use super::tables::Tabled;
-use super::value::{Row, bind};
+use super::value::{RowValues, bind};
 
 /// A versioned row as it is written, in its own table with key `id`. (A row as it is read is a
 /// [`ReadRow`](crate::rows::ReadRow).)
 pub(crate) trait WriteRow: Tabled + Versioned + Sync {
     /// The row's values.
-    fn row(&self) -> Row {
+    fn row(&self) -> RowValues {
         row_of(self)
     }
 
@@ -39,8 +39,8 @@ pub(crate) trait WriteRow: Tabled + Versioned + Sync {
     }
 
     /// Applies a change row by row, with everything that depends on it.
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
-        plain.change(change).await
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
+        runner.change(change).await
     }
 }
 
@@ -61,23 +61,23 @@ fn statements<T: Tabled>() -> &'static Statements {
     T::TABLE_ID.table().statements()
 }
 
-impl Plain<'_> {
+impl StatementRunner<'_> {
     /// The values by which a row is currently counted, if it exists and is counted.
-    async fn counted<T: WriteRow>(&mut self, id: Uuid) -> Result<Option<Counted>, Failure> {
+    async fn counted<T: WriteRow>(&mut self, id: Uuid) -> Result<Option<Counted>, ApplyError> {
         let Some(sql) = &statements::<T>().counted else { return Ok(None) };
         let rows = self.session.rows(sql.as_str(), (id,).bind()?).await?;
         let keys = rows.first().map(|row| Ok::<_, Error>([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?]));
         Ok(keys.transpose()?.map(|keys| (T::TABLE.name, keys)))
     }
 
-    async fn write_row<T: WriteRow>(&mut self, sql: &'static str, row: &T) -> Result<u64, Failure> {
+    async fn write_row<T: WriteRow>(&mut self, sql: &'static str, row: &T) -> Result<u64, ApplyError> {
         let mut arguments = PgArguments::default();
         bind(&mut arguments, &T::TABLE_ID.table().kinds, &std::iter::once(&row.row()))?;
         Ok(self.session.execute(sql, arguments).await?)
     }
 
     /// Applies a change of a versioned row, and counts it if counts are stored.
-    pub(super) async fn change<T: WriteRow>(&mut self, change: &Change<T>) -> Applied {
+    pub(super) async fn change<T: WriteRow>(&mut self, change: &Change<T>) -> ApplyResult {
         let (id, is_new) = match change {
             Change::Insert(row) => (row.key(), true),
             Change::Update(row) => (row.key(), false),
@@ -92,12 +92,12 @@ impl Plain<'_> {
         Ok(())
     }
 
-    async fn change_row<T: WriteRow>(&mut self, change: &Change<T>) -> Applied {
+    async fn change_row<T: WriteRow>(&mut self, change: &Change<T>) -> ApplyResult {
         let statements = statements::<T>();
         match change {
             Change::Insert(row) => match self.write_row(&statements.insert, row).await? {
                 // If no key is found to be taken, the row that took it is already gone.
-                0 => self.judge(change).await.and(Err(Failure::Again)),
+                0 => self.judge(change).await.and(Err(ApplyError::Again)),
                 _ => Ok(()),
             },
             Change::Update(row) => {
@@ -110,7 +110,7 @@ impl Plain<'_> {
                 }
             }
             Change::Delete { .. } if !T::TABLE.deletable => {
-                Err(Failure::Fault(format!("a {:?} is never deleted", T::ENTITY).into()))
+                Err(ApplyError::Fault(format!("a {:?} is never deleted", T::ENTITY).into()))
             }
             Change::Delete { id, version } => {
                 self.guarded(&statements.delete, (*id, *version), Conflict::Stale(T::ENTITY, *id)).await
@@ -119,7 +119,7 @@ impl Plain<'_> {
     }
 
     /// Checks a change without applying it: the id or the version, then the unique keys in order.
-    pub(super) async fn judge<T: WriteRow>(&mut self, change: &Change<T>) -> Applied {
+    pub(super) async fn judge<T: WriteRow>(&mut self, change: &Change<T>) -> ApplyResult {
         let statements = statements::<T>();
         let row = match change {
             Change::Insert(row) => {
@@ -151,7 +151,7 @@ impl Plain<'_> {
     }
 
     /// True if the row exists at this version.
-    pub(super) async fn has_version<T: WriteRow>(&mut self, id: Uuid, version: i64) -> Result<bool, Failure> {
+    pub(super) async fn has_version<T: WriteRow>(&mut self, id: Uuid, version: i64) -> Result<bool, ApplyError> {
         self.exists(&statements::<T>().version, (id, version)).await
     }
 }

@@ -8,10 +8,10 @@ use shop_core::catalog::{UsesDelta, Variant};
 use shop_core::inventory::StockDelta;
 use uuid::Uuid;
 
-use super::part::Part;
+use super::part::TableOperation;
 use super::table::row_of;
 use super::tables::{Operation, Tabled};
-use super::value::Row;
+use super::value::RowValues;
 
 /// Receives the effects of a batch.
 pub(crate) trait Effects<'b> {
@@ -25,17 +25,21 @@ pub(crate) trait Effects<'b> {
     fn statement(&mut self);
 
     /// An existing row is locked, at this version if the operation is one by version.
-    fn lock(&mut self, part: Part, key: &[Uuid], version: Option<i64>) -> Result<(), Self::Stop>;
+    fn lock(&mut self, part: TableOperation, key: &[Uuid], version: Option<i64>) -> Result<(), Self::Stop>;
 
     /// Row by row, this is locked too.
     fn also(&mut self, related: Related<'b>);
 
     /// A group writes these rows. Row by row, the statements of the write do.
-    fn grouped<R: IntoIterator<Item = Row>>(&mut self, part: Part, rows: impl FnOnce() -> R) -> Result<(), Self::Stop>;
+    fn grouped<R: IntoIterator<Item = RowValues>>(
+        &mut self,
+        part: TableOperation,
+        rows: impl FnOnce() -> R,
+    ) -> Result<(), Self::Stop>;
 
     /// A row is written, in a group or by itself. Row by row, a refusal is this conflict; without one, another
     /// transaction interfered.
-    fn row(&mut self, part: Part, row: Row, refused: Option<Conflict>) -> Result<(), Self::Stop>;
+    fn row(&mut self, part: TableOperation, row: RowValues, refused: Option<Conflict>) -> Result<(), Self::Stop>;
 
     /// A stock level changes.
     fn stock(&mut self, delta: &StockDelta) -> Result<(), Self::Stop>;

@@ -12,10 +12,10 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-use super::listed::Touched;
-use super::merge::{Line, Mergeable, merge};
-use super::part::{PARTS, Part};
-use super::sql::{Meets, statement};
+use super::listed::AffectedProducts;
+use super::merge::{GroupRow, Mergeable, merge};
+use super::part::{PARTS, TableOperation};
+use super::sql::{OnLocked, statement};
 use super::tables::Operation::{
     self, Add, Append, Count, Insert, Live, Own, OwnKey, Put, PutNew, Relay, Share, ShareKey, Update,
 };
@@ -26,7 +26,7 @@ use crate::pool::Session;
 /// The statements for groups of one kind.
 struct Profile {
     /// All parts, in order.
-    parts: Vec<Part>,
+    parts: Vec<TableOperation>,
     lock: Statement,
     /// Like `lock`, but never waits.
     probe: Statement,
@@ -34,19 +34,19 @@ struct Profile {
 }
 
 struct Statement {
-    parts: Vec<Part>,
+    parts: Vec<TableOperation>,
     sql: String,
 }
 
 impl Statement {
-    fn new(parts: Vec<Part>, meets: Meets) -> Self {
-        let sql = if parts.is_empty() { String::new() } else { statement(&parts, meets) };
+    fn new(parts: Vec<TableOperation>, on_locked: OnLocked) -> Self {
+        let sql = if parts.is_empty() { String::new() } else { statement(&parts, on_locked) };
         Self { parts, sql }
     }
 }
 
 impl Profile {
-    fn new(parts: impl IntoIterator<Item = Part>) -> Self {
+    fn new(parts: impl IntoIterator<Item = TableOperation>) -> Self {
         let mut parts: Vec<_> = parts.into_iter().collect();
         let count = Count.on(TableId::ListCount);
         if parts.iter().any(|part| part.is_counted()) && !parts.contains(&count) {
@@ -56,24 +56,24 @@ impl Profile {
         let (lock, write): (Vec<_>, _) = parts.iter().partition(|part| part.locks());
         Self {
             parts,
-            probe: Statement::new(lock.clone(), Meets::AndPasses),
-            lock: Statement::new(lock, Meets::AndWaits),
-            write: Statement::new(write, Meets::AndWaits),
+            probe: Statement::new(lock.clone(), OnLocked::Refuse),
+            lock: Statement::new(lock, OnLocked::Wait),
+            write: Statement::new(write, OnLocked::Wait),
         }
     }
 
     /// True if it has all these parts.
-    fn covers<'p>(&self, parts: impl IntoIterator<Item = &'p Part>) -> bool {
+    fn covers<'p>(&self, parts: impl IntoIterator<Item = &'p TableOperation>) -> bool {
         parts.into_iter().all(|part| self.parts.binary_search(part).is_ok())
     }
 }
 
 /// The parts that any batch may have.
-const ALWAYS: [Part; 5] = [
+const ALWAYS: [TableOperation; 5] = [
     Live.on(TableId::User),
     Live.on(TableId::Session),
     Insert.on(TableId::Event),
-    Insert.on(TableId::Answer),
+    Insert.on(TableId::IdempotencyRecord),
     Insert.on(TableId::Operation),
 ];
 
@@ -137,7 +137,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
 
 /// The rows of a group.
 pub(crate) struct Group<'a> {
-    parts: BTreeMap<Part, Vec<Line<'a>>>,
+    parts: BTreeMap<TableOperation, Vec<GroupRow<'a>>>,
     profile: &'static Profile,
 }
 
@@ -176,12 +176,12 @@ impl<'a> Group<'a> {
     }
 
     /// The products whose list entries may change.
-    fn touched(&self) -> Touched {
-        let first = |parts: &[Part]| {
+    fn touched(&self) -> AffectedProducts {
+        let first = |parts: &[TableOperation]| {
             let lines = parts.iter().flat_map(|part| self.lines(*part));
             lines.filter_map(|line| line.row.first_id()).collect()
         };
-        Touched {
+        AffectedProducts {
             products: first(&[Insert.on(TableId::Product), Update.on(TableId::Product)]),
             variants: first(&[Insert.on(TableId::StockLevel)]),
         }
@@ -215,7 +215,7 @@ impl<'a> Group<'a> {
         Ok((refused, turned.into_iter().filter_map(line).collect()))
     }
 
-    fn lines(&self, part: Part) -> &[Line<'a>] {
+    fn lines(&self, part: TableOperation) -> &[GroupRow<'a>] {
         self.parts.get(&part).map_or(&[], Vec::as_slice)
     }
 
@@ -240,7 +240,7 @@ impl<'a> Group<'a> {
             let line = part.zip(place).and_then(|(part, place)| Some((part, self.lines(*part).get(place)?)));
             match line {
                 // Some of them could have been served.
-                Some((Part { operation: Add, .. }, line)) if line.batches.len() > 1 => {
+                Some((TableOperation { operation: Add, .. }, line)) if line.batches.len() > 1 => {
                     refused.together.extend(&line.batches);
                 }
                 Some((_, line)) => refused.certain.extend(&line.batches),
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn the_tables_list_every_part_of_a_profile() {
         let parts = PROFILES.iter().flat_map(|profile| profile.lock.parts.iter().chain(&profile.write.parts));
-        assert_eq!(parts.filter(|part| part.number().is_none()).collect::<Vec<_>>(), Vec::<&Part>::new());
+        assert_eq!(parts.filter(|part| part.number().is_none()).collect::<Vec<_>>(), Vec::<&TableOperation>::new());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use shop_core::batch::Batch;
 use shop_core::store::CommitError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::merge::{Mergeable, Touched};
+use super::merge::{KeySet, Mergeable};
 
 /// The maximum number of batches in a transaction, because the first of them waits for the last.
 const GROUP: usize = 64;
@@ -17,37 +17,37 @@ const GROUP_ROWS: usize = 5_000;
 pub(super) const QUEUE: usize = 1_024;
 
 /// The result that a caller receives.
-pub(super) type Outcome = Result<(), CommitError>;
+pub(super) type CommitOutcome = Result<(), CommitError>;
 
 /// A batch in the queue.
-pub(super) struct Job {
+pub(super) struct QueuedBatch {
     pub(super) batch: Arc<Batch>,
     pub(super) mergeable: Option<Mergeable>,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) reply: oneshot::Sender<CommitOutcome>,
 }
 
-impl Job {
+impl QueuedBatch {
     /// Replies to the caller.
-    pub(super) fn answer(self, outcome: Outcome) {
+    pub(super) fn answer(self, outcome: CommitOutcome) {
         // The caller may be gone; that does not change the outcome.
         let _ = self.reply.send(outcome);
     }
 }
 
 /// The received batches, and those left for the next group.
-pub(super) struct Inbox {
-    receiver: mpsc::Receiver<Job>,
-    kept: VecDeque<Job>,
+pub(super) struct BatchInbox {
+    receiver: mpsc::Receiver<QueuedBatch>,
+    kept: VecDeque<QueuedBatch>,
 }
 
-impl Inbox {
+impl BatchInbox {
     /// An inbox without batches.
-    pub(super) fn new(receiver: mpsc::Receiver<Job>) -> Self {
+    pub(super) fn new(receiver: mpsc::Receiver<QueuedBatch>) -> Self {
         Self { receiver, kept: VecDeque::new() }
     }
 
     /// The next group: the oldest batch, and all that can join it. Empty if the store is closed.
-    pub(super) async fn next(&mut self) -> Vec<Job> {
+    pub(super) async fn next(&mut self) -> Vec<QueuedBatch> {
         loop {
             if self.kept.is_empty() {
                 match self.receiver.recv().await {
@@ -69,9 +69,9 @@ impl Inbox {
         }
     }
 
-    fn group(&mut self) -> Vec<Job> {
+    fn group(&mut self) -> Vec<QueuedBatch> {
         let mut group = Vec::new();
-        let mut touched = Touched::default();
+        let mut touched = KeySet::default();
         let mut rows = 0;
         let mut later = VecDeque::new();
         while let Some(job) = self.kept.pop_front() {
@@ -102,7 +102,7 @@ impl Inbox {
     }
 
     /// All waiting batches.
-    pub(super) fn drain(&mut self) -> Vec<Job> {
+    pub(super) fn drain(&mut self) -> Vec<QueuedBatch> {
         while let Ok(job) = self.receiver.try_recv() {
             self.kept.push_back(job);
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::change::WriteRow;
 use super::effects::{Effects, Related};
-use super::plain::{Applied, Plain};
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
 
 impl WriteRow for Location {
@@ -18,11 +18,11 @@ impl WriteRow for Location {
         Ok(())
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
         if let Change::Delete { id, version } = change {
-            empty_location(plain, *id, *version).await?;
+            empty_location(runner, *id, *version).await?;
         }
-        plain.change(change).await
+        runner.change(change).await
     }
 }
 
@@ -48,57 +48,57 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &InventoryWrite, to: &mut E) ->
 }
 
 /// Applies a write of inventory that is not only a row.
-pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Applied {
+pub(super) async fn apply(runner: &mut StatementRunner<'_>, write: &InventoryWrite) -> ApplyResult {
     match write {
-        InventoryWrite::InsertLevel(new) => judge_level(plain, new).await,
-        InventoryWrite::Settings(settings) => apply_settings(plain, settings).await,
+        InventoryWrite::InsertLevel(new) => judge_level(runner, new).await,
+        InventoryWrite::Settings(settings) => apply_settings(runner, settings).await,
         InventoryWrite::Delta(_) | InventoryWrite::Movement(_) => Ok(()),
     }
 }
 
 /// Deletes the levels of a location that is to be deleted; they must be empty.
-async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> Applied {
-    if !plain.has_version::<Location>(location, version).await? {
+async fn empty_location(runner: &mut StatementRunner<'_>, location: Uuid, version: i64) -> ApplyResult {
+    if !runner.has_version::<Location>(location, version).await? {
         return Err(Conflict::Stale(Entity::Location, location).into());
     }
     let filled = "SELECT 1 FROM stock_levels WHERE location_id = $1 AND (on_hand <> 0 OR reserved <> 0)";
-    if plain.exists(filled, (location,)).await? {
+    if runner.exists(filled, (location,)).await? {
         return Err(Conflict::InUse(Entity::Location, location).into());
     }
     // The levels are empty, but untracked and backorderable variants were sold from them.
     let gone = "DELETE FROM stock_levels WHERE location_id = $1 RETURNING variant_id";
-    let gone = plain.ids(gone, (location,)).await?;
-    plain.touched.variants.extend(gone);
+    let gone = runner.ids(gone, (location,)).await?;
+    runner.touched.variants.extend(gone);
     Ok(())
 }
 
 /// Checks that a new level has a location.
-async fn judge_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
+async fn judge_level(runner: &mut StatementRunner<'_>, new: &StockLevel) -> ApplyResult {
     let key = (new.variant_id.0, new.location_id.0);
     let there = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2";
     // A foreign key violation would end the transaction. The location was already locked, if it exists.
-    if !plain.exists("SELECT 1 FROM locations WHERE id = $1", (new.location_id.0,)).await? {
-        let taken = plain.exists(there, key).await?;
+    if !runner.exists("SELECT 1 FROM locations WHERE id = $1", (new.location_id.0,)).await? {
+        let taken = runner.exists(there, key).await?;
         let nowhere = Conflict::Stale(Entity::Location, new.location_id.0);
         return Err(if taken { Conflict::Exists(Unique::StockLevel) } else { nowhere }.into());
     }
-    plain.touched.variants.insert(new.variant_id.0);
+    runner.touched.variants.insert(new.variant_id.0);
     Ok(())
 }
 
-async fn apply_settings(plain: &mut Plain<'_>, settings: &StockSettings) -> Applied {
+async fn apply_settings(runner: &mut StatementRunner<'_>, settings: &StockSettings) -> ApplyResult {
     let (variant, location) = (settings.variant_id.0, settings.location_id.map(Uuid::from));
     let sql = "UPDATE stock_levels SET low_stock_threshold = coalesce($3, low_stock_threshold),
             tracked = coalesce($4, tracked), backorder = coalesce($5, backorder)
         WHERE variant_id = $1 AND ($2::uuid IS NULL OR location_id = $2)";
-    let changed = plain
+    let changed = runner
         .execute(sql, (variant, location, settings.low_stock_threshold, settings.tracked, settings.backorder))
         .await?;
     let oversold = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND ($2::uuid IS NULL OR location_id = $2)
         AND tracked AND NOT backorder AND greatest(reserved::numeric - on_hand, 0) > backordered";
-    if changed == 0 || plain.exists(oversold, (variant, location)).await? {
+    if changed == 0 || runner.exists(oversold, (variant, location)).await? {
         return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
     }
-    plain.touched.variants.insert(variant);
+    runner.touched.variants.insert(variant);
     Ok(())
 }

@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::counts::count;
 use crate::listed::IN_STOCK;
 use crate::pool::Session;
-use crate::rows::Values;
+use crate::rows::StatementArguments;
 
 /// The products whose list entries may have changed.
 #[derive(Debug, Default)]
-pub(crate) struct Touched {
+pub(crate) struct AffectedProducts {
     /// Products that were written.
     pub(crate) products: BTreeSet<Uuid>,
     /// Variants whose stock changed; their products are meant.
@@ -61,7 +61,7 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-impl Touched {
+impl AffectedProducts {
     /// Recomputes the list entries.
     pub(crate) async fn refresh(&self, session: &mut Session<'_>) -> Result<(), Error> {
         if self.products.is_empty() && self.variants.is_empty() {
@@ -75,6 +75,6 @@ impl Touched {
 
     fn arguments(&self) -> Result<PgArguments, Error> {
         let ids = |ids: &BTreeSet<Uuid>| ids.iter().copied().collect::<Vec<_>>();
-        Values::new().put(ids(&self.products)).put(ids(&self.variants)).finish()
+        StatementArguments::new().put(ids(&self.products)).put(ids(&self.variants)).finish()
     }
 }

@@ -11,8 +11,8 @@ use shop_core::outbox::Webhook;
 use uuid::Uuid;
 
 use super::effects::Related;
-use super::part::Part;
-use super::plain::{Applied, Plain};
+use super::part::TableOperation;
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::TableId;
 
 /// The locks that a batch takes.
@@ -50,7 +50,7 @@ fn address_book(user: Uuid) -> i64 {
 
 impl Locks {
     /// Adds the row with this key, as a group would lock it.
-    pub(super) fn row(&mut self, part: Part, key: &[Uuid]) {
+    pub(super) fn row(&mut self, part: TableOperation, key: &[Uuid]) {
         let is_shared = part.operation.is_shared();
         match (part.table, key) {
             (TableId::StockLevel, [variant, location]) => {
@@ -86,59 +86,59 @@ impl Locks {
     }
 
     /// Takes all locks in the global order.
-    pub(super) async fn take(self, plain: &mut Plain<'_>) -> Applied {
+    pub(super) async fn take(self, runner: &mut StatementRunner<'_>) -> ApplyResult {
         if !self.advisory.is_empty() {
             let sql = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::int8[]) AS wanted (key)";
-            plain.exists(sql, (self.advisory.iter().copied().collect::<Vec<_>>(),)).await?;
+            runner.exists(sql, (self.advisory.iter().copied().collect::<Vec<_>>(),)).await?;
         }
         for table in TableId::ALL {
             let (own, share) = (self.own.get(table), self.share.get(table));
             if *table == TableId::CategoryTree {
-                lock_tree(plain, own.is_some(), share.is_some()).await?;
+                lock_tree(runner, own.is_some(), share.is_some()).await?;
                 continue;
             }
             if let Some(own) = own {
-                plain.exists(&table.table().statements().own, (ids(own),)).await?;
+                runner.exists(&table.table().statements().own, (ids(own),)).await?;
             }
-            self.take_related(plain, *table).await?;
+            self.take_related(runner, *table).await?;
             if let Some(share) = share {
-                plain.exists(&table.table().statements().share, (ids(share),)).await?;
+                runner.exists(&table.table().statements().share, (ids(share),)).await?;
             }
         }
-        self.take_levels(plain).await?;
+        self.take_levels(runner).await?;
         if !self.uses.is_empty() {
             let sql = "SELECT 1 FROM promotion_uses WHERE (promotion_id, customer) IN
                     (SELECT * FROM unnest($1::uuid[], $2::text[]))
                 ORDER BY promotion_id, customer FOR UPDATE";
             let (promotions, customers): (Vec<_>, Vec<_>) = self.uses.into_iter().unzip();
-            plain.exists(sql, (promotions, customers)).await?;
+            runner.exists(sql, (promotions, customers)).await?;
         }
         Ok(())
     }
 
     /// Locks the rows of a table that change with rows of another.
-    async fn take_related(&self, plain: &mut Plain<'_>, table: TableId) -> Applied {
+    async fn take_related(&self, runner: &mut StatementRunner<'_>, table: TableId) -> ApplyResult {
         match table {
             TableId::Category if !self.emptied.is_empty() => {
                 let sql = "SELECT 1 FROM categories WHERE parent_id = ANY ($1) ORDER BY id FOR UPDATE";
-                plain.exists(sql, (ids(&self.emptied),)).await?;
+                runner.exists(sql, (ids(&self.emptied),)).await?;
             }
             TableId::Product if !self.emptied.is_empty() => {
                 let sql = "SELECT 1 FROM products WHERE category_id = ANY ($1) ORDER BY id FOR UPDATE";
-                plain.exists(sql, (ids(&self.emptied),)).await?;
+                runner.exists(sql, (ids(&self.emptied),)).await?;
             }
             TableId::Delivery if !self.receivers.is_empty() => {
                 let sql = "SELECT 1 FROM deliveries
                     WHERE receiver = ANY ($1) AND receiver <> 'mail' AND status IN ('pending', 'dead')
                     ORDER BY id FOR UPDATE";
-                plain.exists(sql, (self.receivers.iter().cloned().collect::<Vec<_>>(),)).await?;
+                runner.exists(sql, (self.receivers.iter().cloned().collect::<Vec<_>>(),)).await?;
             }
             _ => {}
         }
         Ok(())
     }
 
-    async fn take_levels(&self, plain: &mut Plain<'_>) -> Applied {
+    async fn take_levels(&self, runner: &mut StatementRunner<'_>) -> ApplyResult {
         let changed = [self.levels.is_empty(), self.variants.is_empty(), self.locations.is_empty()];
         if changed.contains(&false) || !self.renamed.is_empty() {
             // All in one statement, because they share one order.
@@ -154,14 +154,14 @@ impl Locks {
             let (renamed, skus): (Vec<_>, Vec<_>) = self.renamed.iter().map(|(id, sku)| (*id, sku.clone())).unzip();
             let all_of: Vec<_> = self.variants.iter().copied().collect();
             let all_at: Vec<_> = self.locations.iter().copied().collect();
-            plain.exists(sql, (variants, places, all_of, all_at, renamed, skus)).await?;
+            runner.exists(sql, (variants, places, all_of, all_at, renamed, skus)).await?;
         }
         if !self.untracked.is_empty() {
             let sql = "SELECT 1 FROM stock_levels WHERE (variant_id, location_id) IN
                     (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
                 ORDER BY variant_id, location_id FOR SHARE";
             let (variants, places): (Vec<_>, Vec<_>) = self.untracked.iter().copied().unzip();
-            plain.exists(sql, (variants, places)).await?;
+            runner.exists(sql, (variants, places)).await?;
         }
         Ok(())
     }
@@ -172,11 +172,11 @@ fn ids(ids: &BTreeSet<Uuid>) -> Vec<Uuid> {
 }
 
 /// Locks the one row of the category tree.
-async fn lock_tree(plain: &mut Plain<'_>, changes: bool, stays: bool) -> Applied {
+async fn lock_tree(runner: &mut StatementRunner<'_>, changes: bool, stays: bool) -> ApplyResult {
     if changes {
-        plain.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR UPDATE", (true,)).await?;
+        runner.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR UPDATE", (true,)).await?;
     } else if stays {
-        plain.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR SHARE", (true,)).await?;
+        runner.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR SHARE", (true,)).await?;
     }
     Ok(())
 }

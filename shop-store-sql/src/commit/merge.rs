@@ -17,22 +17,22 @@ use shop_core::row::Value;
 use uuid::Uuid;
 
 use super::effects::{Effects, Related};
-use super::part::Part;
+use super::part::TableOperation;
 use super::stock::{Direction, Sum, direction};
 use super::tables::{Operation, TableId};
 use super::uses::UsesSum;
-use super::value::{Row, hash};
+use super::value::{RowValues, hash};
 use super::{apply, outbox};
 
-const OWN_LEVELS: Part = Operation::OwnKey.on(TableId::StockLevel);
-const ADD_STOCK: Part = Operation::Add.on(TableId::StockLevel);
-const ADD_USES: Part = Operation::Add.on(TableId::Uses);
+const OWN_LEVELS: TableOperation = Operation::OwnKey.on(TableId::StockLevel);
+const ADD_STOCK: TableOperation = Operation::Add.on(TableId::StockLevel);
+const ADD_USES: TableOperation = Operation::Add.on(TableId::Uses);
 
 /// The rows that a batch writes, and the keys it touches. The caller's own task prepares this, so that the committer
 /// only has to merge.
 #[derive(Debug, Default)]
 pub(crate) struct Mergeable {
-    lines: Vec<(Part, Row)>,
+    lines: Vec<(TableOperation, RowValues)>,
     levels: BTreeMap<(Uuid, Uuid), Sum>,
     uses: BTreeMap<(Uuid, String), UsesSum>,
     direction: Option<Direction>,
@@ -64,9 +64,9 @@ fn level_touch((variant, location): &(Uuid, Uuid)) -> u64 {
 
 /// The batch must be applied row by row: it does something rare, or writes one row twice.
 #[derive(Debug)]
-pub(crate) struct Alone;
+pub(crate) struct Unbatchable;
 
-type Merged = Result<(), Alone>;
+type Merged = Result<(), Unbatchable>;
 
 impl Mergeable {
     /// The rows of a batch, unless it must be committed alone.
@@ -85,25 +85,25 @@ impl Mergeable {
         self.row(Operation::Insert.on(TableId::Operation), outbox::operation(batch), None)?;
         batch.writes.iter().try_for_each(|write| apply::effects(write, self))?;
         // After the writes, because a row that is written has its guard.
-        batch.requires.iter().try_for_each(|require| apply::require(require, self))?;
+        batch.preconditions.iter().try_for_each(|require| apply::require(require, self))?;
         let added = |level| self.writes.contains_key(&level_touch(level));
-        if self.levels.keys().any(added) { Err(Alone) } else { Ok(()) }
+        if self.levels.keys().any(added) { Err(Unbatchable) } else { Ok(()) }
     }
 
     /// Adds a row. A table that does not list the operation is written row by row.
-    fn line(&mut self, part: Part, row: Row) -> Merged {
-        part.number().ok_or(Alone)?;
+    fn line(&mut self, part: TableOperation, row: RowValues) -> Merged {
+        part.number().ok_or(Unbatchable)?;
         self.lines.push((part, row));
         Ok(())
     }
 
     /// Takes a row or key that no other write of the batch may take.
     fn take(&mut self, touched: u64, version: Option<i64>) -> Merged {
-        if self.writes.insert(touched, version).is_some() { Err(Alone) } else { Ok(()) }
+        if self.writes.insert(touched, version).is_some() { Err(Unbatchable) } else { Ok(()) }
     }
 
     /// Takes the keys of a row that is written.
-    fn take_keys(&mut self, part: Part, row: &Row) -> Merged {
+    fn take_keys(&mut self, part: TableOperation, row: &RowValues) -> Merged {
         let table = part.table.table();
         if part.operation.takes_key() {
             self.take(row_touch(part.table, row.values().iter().take(table.key)), None)?;
@@ -121,20 +121,20 @@ impl Mergeable {
     /// Notes the direction of a change that adds up; all such changes of a batch must have the same direction.
     fn goes(&mut self, direction: Direction) -> Merged {
         let before = self.direction.replace(direction);
-        if before.is_some_and(|before| before != direction) { Err(Alone) } else { Ok(()) }
+        if before.is_some_and(|before| before != direction) { Err(Unbatchable) } else { Ok(()) }
     }
 }
 
 impl<'b> Effects<'b> for Mergeable {
-    type Stop = Alone;
+    type Stop = Unbatchable;
 
     fn alone(&mut self) -> Merged {
-        Err(Alone)
+        Err(Unbatchable)
     }
 
     fn statement(&mut self) {}
 
-    fn lock(&mut self, part: Part, key: &[Uuid], version: Option<i64>) -> Merged {
+    fn lock(&mut self, part: TableOperation, key: &[Uuid], version: Option<i64>) -> Merged {
         let table = part.table.table();
         let touched = ids_touch(part.table, key.get(..table.key).unwrap_or_default());
         match (part.operation, self.writes.get(&touched)) {
@@ -143,33 +143,33 @@ impl<'b> Effects<'b> for Mergeable {
             (Operation::OwnKey, _) => {}
             // Written by the batch itself, under the same guard.
             (Operation::Share, Some(before)) if *before == version => return Ok(()),
-            (Operation::Share, Some(_)) => return Err(Alone),
+            (Operation::Share, Some(_)) => return Err(Unbatchable),
             _ => drop(self.reads.insert(touched)),
         }
         let by_version = matches!(part.operation, Operation::Own | Operation::Share);
         self.line(
             part,
             match key {
-                [id] if by_version => Row::at_version(*id, version),
-                _ => Row::of_ids(key),
+                [id] if by_version => RowValues::at_version(*id, version),
+                _ => RowValues::of_ids(key),
             },
         )
     }
 
     fn also(&mut self, _: Related<'b>) {}
 
-    fn grouped<R: IntoIterator<Item = Row>>(&mut self, part: Part, rows: impl FnOnce() -> R) -> Merged {
-        part.number().ok_or(Alone)?;
+    fn grouped<R: IntoIterator<Item = RowValues>>(&mut self, part: TableOperation, rows: impl FnOnce() -> R) -> Merged {
+        part.number().ok_or(Unbatchable)?;
         rows().into_iter().try_for_each(|row| self.row(part, row, None))
     }
 
-    fn row(&mut self, part: Part, row: Row, _: Option<Conflict>) -> Merged {
+    fn row(&mut self, part: TableOperation, row: RowValues, _: Option<Conflict>) -> Merged {
         self.take_keys(part, &row)?;
         self.line(part, row)
     }
 
     fn stock(&mut self, delta: &StockDelta) -> Merged {
-        self.goes(direction(delta).ok_or(Alone)?)?;
+        self.goes(direction(delta).ok_or(Unbatchable)?)?;
         self.levels.entry((delta.variant_id.0, delta.location_id.0)).or_default().add(Sum::of(delta));
         Ok(())
     }
@@ -184,13 +184,13 @@ impl<'b> Effects<'b> for Mergeable {
 
 /// What the batches of a group touch.
 #[derive(Debug, Default)]
-pub(crate) struct Touched {
+pub(crate) struct KeySet {
     writes: HashSet<u64>,
     reads: HashSet<u64>,
     levels: HashSet<(Uuid, Uuid)>,
 }
 
-impl Touched {
+impl KeySet {
     /// True if the batch can join the group.
     pub(crate) fn has_room_for(&self, batch: &Mergeable) -> bool {
         let written = |touched: &u64| self.writes.contains(touched);
@@ -210,21 +210,21 @@ impl Touched {
 
 /// A row of a group, and the batches it belongs to.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct GroupRow<'a> {
     /// The row to write or lock.
-    pub(crate) row: Cow<'a, Row>,
+    pub(crate) row: Cow<'a, RowValues>,
     /// The batches, by number in the group.
     pub(crate) batches: Vec<usize>,
 }
 
 /// The rows of several batches, part by part, sorted by key.
-pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<Part, Vec<Line<'a>>> {
-    let mut parts: BTreeMap<Part, Vec<Line<'a>>> = BTreeMap::new();
+pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<TableOperation, Vec<GroupRow<'a>>> {
+    let mut parts: BTreeMap<TableOperation, Vec<GroupRow<'a>>> = BTreeMap::new();
     let mut levels: BTreeMap<(Uuid, Uuid), (Sum, Vec<usize>)> = BTreeMap::new();
     let mut uses: BTreeMap<&(Uuid, String), (UsesSum, Vec<usize>)> = BTreeMap::new();
     for (number, batch) in batches.iter().enumerate() {
         for (part, row) in &batch.lines {
-            let line = Line { row: Cow::Borrowed(row), batches: vec![number] };
+            let line = GroupRow { row: Cow::Borrowed(row), batches: vec![number] };
             parts.entry(*part).or_default().push(line);
         }
         for (level, sum) in &batch.levels {
@@ -239,13 +239,13 @@ pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<Part, Vec<Line<'a
         }
     }
     for ((variant, location), (sum, batches)) in levels {
-        let own = Line { row: Cow::Owned(Row::of_ids(&[variant, location])), batches: batches.clone() };
+        let own = GroupRow { row: Cow::Owned(RowValues::of_ids(&[variant, location])), batches: batches.clone() };
         parts.entry(OWN_LEVELS).or_default().push(own);
-        let change = Line { row: Cow::Owned(sum.row(variant, location)), batches };
+        let change = GroupRow { row: Cow::Owned(sum.row(variant, location)), batches };
         parts.entry(ADD_STOCK).or_default().push(change);
     }
     for ((promotion, customer), (sum, batches)) in uses {
-        let count = Line { row: Cow::Owned(sum.row(*promotion, customer)), batches };
+        let count = GroupRow { row: Cow::Owned(sum.row(*promotion, customer)), batches };
         parts.entry(ADD_USES).or_default().push(count);
     }
     for (part, lines) in &mut parts {

@@ -8,14 +8,14 @@
 //! - `counts`, `sql`: the SQL of the parts. `listed`: recomputes the listed values of products when they may have
 //!   changed.
 //! - `effects`: what a write locks and makes, the same for both paths.
-//! - `plain`, `change`: runs statements row by row, and applies changes of versioned rows with them.
+//! - `statement_runner`, `change`: runs statements row by row, and applies changes of versioned rows with them.
 //! - One file per domain whose writes do more than change a row: the effects of these writes, and their statements row
 //!   by row. `apply`: dispatch.
 //! - `merge`: decides which batches may share a transaction and merges their rows. `group`: writes the rows of a group
 //!   set-wise, in two statements, whatever the number of batches.
 //! - `lock`, `row_by_row`: locks the rows of one batch, then applies it write by write. This names the guard that
 //!   fails, and does what groups do not.
-//! - `turn`, `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
+//! - `fill_permit`, `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
 //! - `inbox`, `queue`: the tasks that take batches from callers and commit them in groups.
 //!
 //! Postgres itself evaluates the guards, fused with the writes. Evaluating them in memory on rows that were locked and
@@ -34,6 +34,7 @@ mod catalog;
 mod change;
 mod counts;
 mod effects;
+mod fill_permit;
 mod group;
 mod inbox;
 mod inventory;
@@ -44,16 +45,15 @@ mod orders;
 mod outbox;
 mod part;
 mod payments;
-mod plain;
 mod queue;
 mod row_by_row;
 mod shipping;
 mod sql;
+mod statement_runner;
 mod stock;
 mod table;
 mod tables;
 mod transaction;
-mod turn;
 mod uses;
 mod value;
 
@@ -68,7 +68,7 @@ use super::error::store_error;
 use super::pool::{Counter, Session};
 use group::Group;
 use merge::Mergeable;
-use plain::Failure;
+use statement_runner::ApplyError;
 
 /// Attempts to apply a batch in the host's transaction if other transactions interfere.
 const ATTEMPTS: u32 = 5;
@@ -104,13 +104,13 @@ pub(super) async fn commit_in(
         let undo = "ROLLBACK TO SAVEPOINT shop_batch; RELEASE SAVEPOINT shop_batch";
         simple(connection, counter, undo).await?;
         match failure {
-            Failure::Again if attempt < ATTEMPTS => attempt += 1,
-            Failure::Again => {
+            ApplyError::Again if attempt < ATTEMPTS => attempt += 1,
+            ApplyError::Again => {
                 return Err(StoreError::Unavailable("a unique key was taken in between, again and again".into()).into());
             }
-            Failure::Conflict(conflict) => return Err(conflict.into()),
-            Failure::Sql(error) => return Err(store_error(error).into()),
-            Failure::Fault(fault) => return Err(StoreError::Fault(fault).into()),
+            ApplyError::Conflict(conflict) => return Err(conflict.into()),
+            ApplyError::Sql(error) => return Err(store_error(error).into()),
+            ApplyError::Fault(fault) => return Err(StoreError::Fault(fault).into()),
         }
     }
 }

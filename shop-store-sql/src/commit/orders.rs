@@ -5,12 +5,12 @@ use shop_core::orders::{Order, OrdersWrite};
 
 use super::change::WriteRow;
 use super::effects::Effects;
-use super::part::Part;
-use super::plain::{Applied, Plain};
+use super::part::TableOperation;
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::table::children_of;
 use super::tables::{Operation, TableId};
 
-const APPEND_ITEMS: Part = Operation::Append.on(TableId::OrderItem);
+const APPEND_ITEMS: TableOperation = Operation::Append.on(TableId::OrderItem);
 
 impl WriteRow for Order {
     fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
@@ -20,10 +20,10 @@ impl WriteRow for Order {
         }
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
-        plain.change(change).await?;
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
+        runner.change(change).await?;
         match change {
-            Change::Insert(order) => plain.run(APPEND_ITEMS, children_of(order).collect()).await.map(drop),
+            Change::Insert(order) => runner.run(APPEND_ITEMS, children_of(order).collect()).await.map(drop),
             Change::Update(_) | Change::Delete { .. } => Ok(()),
         }
     }

@@ -9,9 +9,9 @@ use shop_core::outbox::{OutboxWrite, Webhook};
 use super::change::WriteRow;
 use super::counts::{FOLD, SLOTS};
 use super::effects::{Effects, Related};
-use super::plain::{Applied, Plain};
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
-use super::value::Row;
+use super::value::RowValues;
 
 impl WriteRow for Webhook {
     fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
@@ -21,20 +21,20 @@ impl WriteRow for Webhook {
         Ok(())
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
-        plain.change(change).await?;
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
+        runner.change(change).await?;
         if let Change::Delete { id, .. } = change {
             let waits = "DELETE FROM deliveries
                 WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-            plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+            runner.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
         }
         Ok(())
     }
 }
 
 /// The row of a batch's operation id.
-pub(super) fn operation(batch: &Batch) -> Row {
-    let mut row = Row::default();
+pub(super) fn operation(batch: &Batch) -> RowValues {
+    let mut row = RowValues::default();
     row.id(batch.operation).time(batch.at);
     row
 }
@@ -46,25 +46,29 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &OutboxWrite, to: &mut E) -> Re
         OutboxWrite::Relayed(event) => {
             to.lock(Operation::OwnKey.on(TableId::Event), &[event.0], None)?;
             to.statement();
-            to.grouped(Operation::Relay.on(TableId::Event), || [Row::of_ids(&[event.0])])
+            to.grouped(Operation::Relay.on(TableId::Event), || [RowValues::of_ids(&[event.0])])
         }
     }
 }
 
 /// Applies a write of the outbox that is not only a row.
-pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
+pub(super) async fn apply(runner: &mut StatementRunner<'_>, write: &OutboxWrite) -> ApplyResult {
     match write {
         OutboxWrite::Event(_) => Ok(()),
         OutboxWrite::Relayed(event) => {
             let sql = "UPDATE events SET relayed = true WHERE id = $1 AND NOT relayed";
-            plain.guarded(sql, (event.0,), Conflict::Stale(Entity::Event, event.0)).await
+            runner.guarded(sql, (event.0,), Conflict::Stale(Entity::Event, event.0)).await
         }
     }
 }
 
 /// Deletes rows older than these times. Rows that another transaction has locked are left for the next time, so that
 /// this never waits.
-pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
+pub(super) async fn forget(
+    runner: &mut StatementRunner<'_>,
+    before: Timestamp,
+    given_up_before: Timestamp,
+) -> ApplyResult {
     for (sql, limit) in [
         (
             "DELETE FROM operations WHERE id IN
@@ -97,11 +101,11 @@ pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_be
             before,
         ),
     ] {
-        plain.execute(sql, (limit,)).await?;
+        runner.execute(sql, (limit,)).await?;
     }
     let days = "DELETE FROM daily_counts WHERE (user_id, what) IN
         (SELECT user_id, what FROM daily_counts WHERE day < $1 FOR UPDATE SKIP LOCKED)";
-    plain.execute(days, (DailyCount::day_of(before),)).await?;
-    plain.execute(FOLD.as_str(), (SLOTS,)).await?;
+    runner.execute(days, (DailyCount::day_of(before),)).await?;
+    runner.execute(FOLD.as_str(), (SLOTS,)).await?;
     Ok(())
 }

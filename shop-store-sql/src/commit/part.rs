@@ -1,15 +1,15 @@
 //! What a transaction may do, in the order that every transaction follows.
 //!
-//! A [`Part`] is an operation on the rows of one table. The order of the parts *is* the global lock order: existing
-//! rows are locked first, table by table, by key within a table, write locks before read locks; then they are changed;
-//! then new rows are inserted. A transaction that follows this order may wait for others, but cannot deadlock.
+//! A [`TableOperation`] is an operation on the rows of one table. The order of the parts *is* the global lock order:
+//! existing rows are locked first, table by table, by key within a table, write locks before read locks; then they are
+//! changed; then new rows are inserted. A transaction that follows this order may wait for others, but cannot deadlock.
 
 use std::sync::LazyLock;
 
 use super::stock::Sum;
 use super::tables::{Operation, TableId};
 use super::uses::UsesSum;
-use super::value::Kind;
+use super::value::SqlKind;
 
 /// The phases of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,7 @@ enum Phase {
 
 /// An operation on the rows of one table. Parts are ordered by execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Part {
+pub(crate) struct TableOperation {
     phase: Phase,
     /// The table.
     pub(crate) table: TableId,
@@ -39,7 +39,7 @@ pub(crate) struct Part {
 
 impl Operation {
     /// The operation on rows of this table.
-    pub(crate) const fn on(self, table: TableId) -> Part {
+    pub(crate) const fn on(self, table: TableId) -> TableOperation {
         let phase = match self {
             Self::OwnKey | Self::ShareKey if matches!(table, TableId::StockLevel) => Phase::LockCounts,
             Self::Own | Self::OwnKey | Self::Live | Self::Share | Self::ShareKey => Phase::Lock,
@@ -48,19 +48,19 @@ impl Operation {
             Self::Insert | Self::Append | Self::PutNew => Phase::Insert,
             Self::Count => Phase::Count,
         };
-        Part { phase, table, operation: self }
+        TableOperation { phase, table, operation: self }
     }
 }
 
 /// Every part of a group, in order: all operations that the tables list.
-pub(crate) static PARTS: LazyLock<Vec<Part>> = LazyLock::new(|| {
+pub(crate) static PARTS: LazyLock<Vec<TableOperation>> = LazyLock::new(|| {
     let of = |table: TableId| table.operations().iter().map(move |operation| operation.on(table));
     let mut parts: Vec<_> = TableId::ALL.iter().copied().flat_map(of).collect();
     parts.sort_unstable();
     parts
 });
 
-impl Part {
+impl TableOperation {
     /// The part's position in [`PARTS`]; `None` if its table does not list its operation.
     pub(crate) fn number(self) -> Option<usize> {
         PARTS.binary_search(&self).ok()
@@ -77,12 +77,12 @@ impl Part {
     }
 
     /// The kind of value in each column of a row of this part.
-    pub(crate) fn kinds(self) -> &'static [Kind] {
+    pub(crate) fn kinds(self) -> &'static [SqlKind] {
         let table = self.table.table();
         match self.operation {
-            Operation::Own | Operation::Share | Operation::Delete => &[Kind::Id, Kind::Int],
+            Operation::Own | Operation::Share | Operation::Delete => &[SqlKind::Id, SqlKind::Int],
             // A session is live for its user.
-            Operation::Live if self.table == TableId::Session => &[Kind::Id, Kind::Id],
+            Operation::Live if self.table == TableId::Session => &[SqlKind::Id, SqlKind::Id],
             Operation::OwnKey | Operation::ShareKey | Operation::Live | Operation::Relay => table.key_kinds(),
             Operation::Update | Operation::Put | Operation::Insert | Operation::Append | Operation::PutNew => {
                 &table.kinds

@@ -4,8 +4,8 @@
 //! disk. So a committer takes all batches that arrived while it was busy and that can share a transaction
 //! ([`super::merge`]), and replies only after COMMIT. It never waits for a group to fill: a lone caller's batch starts
 //! at once. Only one committer fills a transaction at a time; the next starts when the first waits for the disk
-//! ([`super::turn`]). If both filled theirs at once, each group would be half as large, and one would wait for the
-//! other's locks on hot rows anyway.
+//! ([`super::fill_permit`]). If both filled theirs at once, each group would be half as large, and one would wait for
+//! the other's locks on hot rows anyway.
 //!
 //! What can go wrong, and what the callers receive:
 //! - A guard fails: the group is rolled back. The batches at fault are committed one by one, on the path that names the
@@ -30,25 +30,25 @@ use shop_core::store::{CommitError, StoreError};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::fill_permit::{FillPermit, FillPermits};
 use super::group::{Group, Refused};
-use super::inbox::{Inbox, Job, Outcome, QUEUE};
+use super::inbox::{BatchInbox, CommitOutcome, QUEUE, QueuedBatch};
 use super::merge::Mergeable;
-use super::transaction::{End, Temper, Transactions, Work};
-use super::turn::{Turn, Turns};
-use crate::error::{Trouble, trouble};
+use super::transaction::{End, LockTimeout, TransactionWork, Transactions};
+use crate::error::{FailureKind, failure_kind};
 use crate::pause::pause;
 use crate::pool::Pool;
 
 /// The number of committers: while one waits for the disk, the other fills its transaction.
 const COMMITTERS: usize = 2;
 /// How long a batch is retried if transactions conflict or connections are lost.
-const PERSISTENCE: Duration = Duration::from_secs(2);
+const RETRY_PERIOD: Duration = Duration::from_secs(2);
 /// The minimum number of attempts, however long each takes.
 const ATTEMPTS: u32 = 3;
 
 /// The handle to the committers.
 pub(crate) struct Queue {
-    sender: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
+    sender: std::sync::Mutex<Option<mpsc::Sender<QueuedBatch>>>,
     committers: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
     counts: Arc<Counts>,
 }
@@ -64,17 +64,17 @@ impl Queue {
     /// Starts the committers in the pool's runtime.
     pub(crate) fn start(pool: &Arc<Pool>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let inbox = Arc::new(Mutex::new(Inbox::new(receiver)));
-        let turns = Turns::new();
+        let inbox = Arc::new(Mutex::new(BatchInbox::new(receiver)));
+        let fill_permits = FillPermits::new();
         let counts = Arc::new(Counts::default());
         let aside = Arc::new(Semaphore::new((pool.options().most() as usize / 4).max(1)));
         let committer = |_| {
             let committer = Committer {
                 inbox: Arc::clone(&inbox),
-                turns: turns.clone(),
+                fill_permits: fill_permits.clone(),
                 transactions: Transactions::new(Arc::clone(pool)),
                 aside: Arc::clone(&aside),
-                patience: pool.options().patience(),
+                timeout: pool.options().timeout(),
                 counts: Arc::clone(&counts),
             };
             pool.runtime().spawn(Arc::new(committer).run())
@@ -90,12 +90,12 @@ impl Queue {
 
     /// Submits a batch. If the future is dropped before the batch is queued, the batch is not committed; if it is
     /// dropped later, the batch is committed completely or not at all.
-    pub(crate) async fn commit(&self, batch: Arc<Batch>) -> Outcome {
+    pub(crate) async fn commit(&self, batch: Arc<Batch>) -> CommitOutcome {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(sender) = sender else { return Err(stopped().into()) };
         let (reply, answer) = oneshot::channel();
         let mergeable = Mergeable::of(&batch);
-        sender.send(Job { batch, mergeable, reply }).await.map_err(|_| stopped())?;
+        sender.send(QueuedBatch { batch, mergeable, reply }).await.map_err(|_| stopped())?;
         drop(sender);
         // No reply: the runtime ended while a committer held the batch.
         answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into())))
@@ -124,21 +124,21 @@ fn stopped() -> StoreError {
 
 /// One of the committing tasks.
 struct Committer {
-    inbox: Arc<Mutex<Inbox>>,
-    turns: Turns,
+    inbox: Arc<Mutex<BatchInbox>>,
+    fill_permits: FillPermits,
     transactions: Transactions,
     /// How many groups may wait for locks outside the committers; each takes a connection.
     aside: Arc<Semaphore>,
     /// How long such a group waits for its permit.
-    patience: Duration,
+    timeout: Duration,
     counts: Arc<Counts>,
 }
 
 impl Committer {
     async fn run(self: Arc<Self>) {
         loop {
-            // Takes the turn first: batches that arrive until then join the group.
-            let turn = self.turns.next().await;
+            // Takes the permit first: batches that arrive until then join the group.
+            let fill_permit = self.fill_permits.next().await;
             let group = self.inbox.lock().await.next().await;
             if group.is_empty() {
                 return;
@@ -146,7 +146,7 @@ impl Committer {
             self.counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
             let committer = Arc::clone(&self);
             // In a separate task: a panic ends only that group.
-            if let Err(error) = tokio::spawn(committer.commit(vec![group], Temper::Hasty, turn)).await {
+            if let Err(error) = tokio::spawn(committer.commit(vec![group], LockTimeout::Short, fill_permit)).await {
                 tracing::error!(%error, "committing a group of batches failed");
             }
         }
@@ -155,16 +155,21 @@ impl Committer {
     /// Commits groups, split if necessary, and answers every batch.
     fn commit(
         self: Arc<Self>,
-        mut groups: Vec<Vec<Job>>,
-        temper: Temper,
-        mut turn: Turn,
+        mut groups: Vec<Vec<QueuedBatch>>,
+        lock_timeout: LockTimeout,
+        mut fill_permit: FillPermit,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             while let Some(group) = groups.pop() {
                 let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
                 let end = match (&mergeable, group.as_slice()) {
-                    (Some(mergeable), _) => self.persist(&Work::Group(&Group::of(mergeable)), temper, &mut turn).await,
-                    (None, [job]) => self.persist(&Work::Plain(&job.batch), temper, &mut turn).await,
+                    (Some(mergeable), _) => {
+                        self.persist(&TransactionWork::Group(&Group::of(mergeable)), lock_timeout, &mut fill_permit)
+                            .await
+                    }
+                    (None, [job]) => {
+                        self.persist(&TransactionWork::RowByRow(&job.batch), lock_timeout, &mut fill_permit).await
+                    }
                     (None, _) => {
                         halve(group, &mut groups);
                         continue;
@@ -176,16 +181,16 @@ impl Committer {
                         set_apart(group, &certain, &mut groups);
                     }
                     Err(End::Refused(_)) => halve(group, &mut groups),
-                    Err(End::Failed(error)) if mergeable.is_some() && trouble(&error) == Trouble::Fault => {
+                    Err(End::Failed(error)) if mergeable.is_some() && failure_kind(&error) == FailureKind::Fault => {
                         tracing::debug!(%error, batches = group.len(), "a group was refused; trying parts of it");
                         halve(group, &mut groups);
                     }
-                    Err(End::Locked(error)) if temper == Temper::Hasty => {
+                    Err(End::Locked(error)) if lock_timeout == LockTimeout::Short => {
                         tracing::debug!(%error, batches = group.len(), "a lock is held for long; stepping aside");
                         tokio::spawn(Arc::clone(&self).step_aside(group));
                     }
                     Err(end) => {
-                        let failure = Shared::new(&end);
+                        let failure = SharedOutcome::new(&end);
                         for job in group {
                             job.answer(Err(failure.error()));
                         }
@@ -199,11 +204,16 @@ impl Committer {
     }
 
     /// Commits a group outside the committers, which others need.
-    async fn step_aside(self: Arc<Self>, group: Vec<Job>) {
+    async fn step_aside(self: Arc<Self>, group: Vec<QueuedBatch>) {
         let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
         let found = match &mergeable {
             Some(mergeable) => {
-                self.persist(&Work::Probe(&Group::of(mergeable)), Temper::Hasty, &mut Turn::none()).await
+                self.persist(
+                    &TransactionWork::Probe(&Group::of(mergeable)),
+                    LockTimeout::Short,
+                    &mut FillPermit::none(),
+                )
+                .await
             }
             None => Ok(()),
         };
@@ -216,21 +226,24 @@ impl Committer {
         let waiting = if waiting.is_empty() { everybody } else { waiting };
         let (waiting, others) = part(group, &waiting);
         if !others.is_empty() {
-            tokio::spawn(Arc::clone(&self).commit(vec![others], Temper::Hasty, Turn::none()));
+            tokio::spawn(Arc::clone(&self).commit(vec![others], LockTimeout::Short, FillPermit::none()));
         }
         let aside = Arc::clone(&self.aside);
-        match timeout(self.patience, aside.acquire()).await {
-            Ok(Ok(_permit)) => self.commit(vec![waiting], Temper::Patient, Turn::none()).await,
+        match timeout(self.timeout, aside.acquire()).await {
+            Ok(Ok(_permit)) => self.commit(vec![waiting], LockTimeout::Full, FillPermit::none()).await,
             _ => {
                 for job in waiting {
-                    job.answer(Err(StoreError::Unavailable("too many wait for somebody else's locks".into()).into()));
+                    job.answer(Err(StoreError::Unavailable(
+                        "too many transactions wait for the locks of others".into(),
+                    )
+                    .into()));
                 }
             }
         }
     }
 
     /// Answers all waiting batches: each next attempt would wait as long as the last.
-    fn give_up(&self, groups: &mut Vec<Vec<Job>>) {
+    fn give_up(&self, groups: &mut Vec<Vec<QueuedBatch>>) {
         let mut waiting: Vec<_> = groups.drain(..).flatten().collect();
         // If another committer holds the inbox, it waits on it, so it is empty.
         if let Ok(mut inbox) = self.inbox.try_lock() {
@@ -242,23 +255,28 @@ impl Committer {
     }
 
     /// Runs a transaction, and retries it while a retry may succeed.
-    async fn persist(&self, work: &Work<'_>, temper: Temper, turn: &mut Turn) -> Result<(), End> {
+    async fn persist(
+        &self,
+        work: &TransactionWork<'_>,
+        lock_timeout: LockTimeout,
+        fill_permit: &mut FillPermit,
+    ) -> Result<(), End> {
         let began = Instant::now();
         let mut attempt = 1;
         loop {
             self.counts.transactions.fetch_add(1, Ordering::Relaxed);
-            let end = match self.transactions.run(work, temper, turn).await {
+            let end = match self.transactions.run(work, lock_timeout, fill_permit).await {
                 Ok(()) => return Ok(()),
                 Err(end) => end,
             };
             // Everything from here on may take time.
-            turn.pass_on();
+            fill_permit.pass_on();
             let passes = match &end {
                 End::Again(_) => true,
-                End::Failed(error) => trouble(error) == Trouble::Lost,
+                End::Failed(error) => failure_kind(error) == FailureKind::Lost,
                 _ => false,
             };
-            if !passes || attempt >= ATTEMPTS && began.elapsed() > PERSISTENCE {
+            if !passes || attempt >= ATTEMPTS && began.elapsed() > RETRY_PERIOD {
                 return Err(end);
             }
             tracing::debug!(?end, attempt, "a transaction is tried again");
@@ -269,7 +287,7 @@ impl Committer {
 }
 
 /// Splits a group into the batches with these numbers and the others.
-fn part(group: Vec<Job>, numbers: &[usize]) -> (Vec<Job>, Vec<Job>) {
+fn part(group: Vec<QueuedBatch>, numbers: &[usize]) -> (Vec<QueuedBatch>, Vec<QueuedBatch>) {
     let (mut these, mut others) = (Vec::new(), Vec::new());
     for (number, job) in group.into_iter().enumerate() {
         if numbers.contains(&number) { &mut these } else { &mut others }.push(job);
@@ -278,16 +296,16 @@ fn part(group: Vec<Job>, numbers: &[usize]) -> (Vec<Job>, Vec<Job>) {
 }
 
 /// Queues the refused batches one by one, for the path that names the reason, after the others.
-fn set_apart(group: Vec<Job>, certain: &[usize], groups: &mut Vec<Vec<Job>>) {
+fn set_apart(group: Vec<QueuedBatch>, certain: &[usize], groups: &mut Vec<Vec<QueuedBatch>>) {
     let (refused, others) = part(group, certain);
-    groups.extend(refused.into_iter().map(|job| vec![Job { mergeable: None, ..job }]).rev());
+    groups.extend(refused.into_iter().map(|job| vec![QueuedBatch { mergeable: None, ..job }]).rev());
     if !others.is_empty() {
         groups.push(others);
     }
 }
 
 /// Queues two halves, the first to be tried next. A group of one takes the path that names what is wrong.
-fn halve(mut group: Vec<Job>, groups: &mut Vec<Vec<Job>>) {
+fn halve(mut group: Vec<QueuedBatch>, groups: &mut Vec<Vec<QueuedBatch>>) {
     if let [job] = group.as_mut_slice() {
         job.mergeable = None;
         groups.push(group);
@@ -299,33 +317,37 @@ fn halve(mut group: Vec<Job>, groups: &mut Vec<Vec<Job>>) {
 }
 
 /// One ending that is reported to many callers.
-struct Shared {
+struct SharedOutcome {
     text: String,
-    kind: Kind,
+    kind: OutcomeKind,
 }
 
-enum Kind {
+enum OutcomeKind {
     Conflict(Conflict),
     Unavailable,
     Fault,
     Unknown,
 }
 
-impl Shared {
+impl SharedOutcome {
     fn new(end: &End) -> Self {
         let (text, kind) = match end {
             // A conflict is a regular answer, so there is no message.
-            End::Conflict(conflict) => return Self { text: String::new(), kind: Kind::Conflict(*conflict) },
-            End::Again(error) => (error.to_string(), Kind::Unavailable),
-            End::Unknown(error) => (error.to_string(), Kind::Unknown),
-            End::Fault(error) => (error.to_string(), Kind::Fault),
-            End::Refused(_) => ("a batch without a group was refused as one".to_owned(), Kind::Fault),
+            End::Conflict(conflict) => return Self { text: String::new(), kind: OutcomeKind::Conflict(*conflict) },
+            End::Again(error) => (error.to_string(), OutcomeKind::Unavailable),
+            End::Unknown(error) => (error.to_string(), OutcomeKind::Unknown),
+            End::Fault(error) => (error.to_string(), OutcomeKind::Fault),
+            End::Refused(_) => ("a batch without a group was refused as one".to_owned(), OutcomeKind::Fault),
             End::Unreachable(error) | End::Failed(error) | End::Locked(error) => {
-                let kind = if trouble(error) == Trouble::Fault { Kind::Fault } else { Kind::Unavailable };
+                let kind = if failure_kind(error) == FailureKind::Fault {
+                    OutcomeKind::Fault
+                } else {
+                    OutcomeKind::Unavailable
+                };
                 (error.to_string(), kind)
             }
         };
-        let unknown = matches!(kind, Kind::Unknown);
+        let unknown = matches!(kind, OutcomeKind::Unknown);
         tracing::error!(error = text, unknown, "a batch was not committed, or it is unknown whether it was");
         Self { text, kind }
     }
@@ -333,10 +355,10 @@ impl Shared {
     fn error(&self) -> CommitError {
         let text = self.text.clone().into();
         match self.kind {
-            Kind::Conflict(conflict) => conflict.into(),
-            Kind::Unavailable => StoreError::Unavailable(text).into(),
-            Kind::Fault => StoreError::Fault(text).into(),
-            Kind::Unknown => CommitError::OutcomeUnknown(text),
+            OutcomeKind::Conflict(conflict) => conflict.into(),
+            OutcomeKind::Unavailable => StoreError::Unavailable(text).into(),
+            OutcomeKind::Fault => StoreError::Fault(text).into(),
+            OutcomeKind::Unknown => CommitError::OutcomeUnknown(text),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use shop_core::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Write};
+use shop_core::batch::{Batch, Change, Conflict, Entity, Precondition, RowWrite, Unique, Write};
 use shop_core::catalog::UsesDelta;
 use shop_core::inventory::StockDelta;
 use sqlx::postgres::PgArguments;
@@ -11,33 +11,33 @@ use uuid::Uuid;
 
 use super::effects::{Effects, Related};
 use super::lock::Locks;
-use super::part::Part;
-use super::plain::{Applied, Failure, Plain};
+use super::part::TableOperation;
+use super::statement_runner::{ApplyError, ApplyResult, StatementRunner};
 use super::stock::Sum;
 use super::tables::{Operation, TableId};
 use super::uses::UsesSum;
-use super::value::Row;
+use super::value::RowValues;
 use super::{apply, outbox};
 use crate::pool::Session;
 
 /// Applies a whole batch in the open transaction. On a failure the caller rolls back to the state before.
-pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
+pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> ApplyResult {
     let RowByRow { locks, steps, .. } = RowByRow::of(batch);
-    let mut plain = Plain::new(session);
-    locks.take(&mut plain).await?;
+    let mut runner = StatementRunner::new(session);
+    locks.take(&mut runner).await?;
     let taken = Conflict::Exists(Unique::Operation);
-    plain.write(Operation::Insert.on(TableId::Operation), outbox::operation(batch), Some(taken)).await?;
-    for require in &batch.requires {
-        plain.require(require).await?;
+    runner.write(Operation::Insert.on(TableId::Operation), outbox::operation(batch), Some(taken)).await?;
+    for require in &batch.preconditions {
+        runner.require(require).await?;
     }
     for step in steps {
         match step {
-            Step::Statement(write) => apply::statement(&mut plain, write).await?,
-            Step::Row { part, row, refused } => plain.write(part, row, refused).await?,
+            Step::Statement(write) => apply::statement(&mut runner, write).await?,
+            Step::Row { part, row, refused } => runner.write(part, row, refused).await?,
         }
     }
-    plain.judge_whole(batch).await?;
-    plain.finish().await
+    runner.judge_whole(batch).await?;
+    runner.finish().await
 }
 
 /// A step of the transaction.
@@ -46,7 +46,7 @@ enum Step<'b> {
     /// A write is applied by statements of its own.
     Statement(&'b Write),
     /// A row is written by this part.
-    Row { part: Part, row: Row, refused: Option<Conflict> },
+    Row { part: TableOperation, row: RowValues, refused: Option<Conflict> },
 }
 
 /// What a batch does, row by row.
@@ -61,7 +61,7 @@ struct RowByRow<'b> {
 impl<'b> RowByRow<'b> {
     fn of(batch: &'b Batch) -> Self {
         let mut done = Self::default();
-        for require in &batch.requires {
+        for require in &batch.preconditions {
             let Ok(()) = apply::require(require, &mut done);
         }
         for write in &batch.writes {
@@ -84,7 +84,7 @@ impl<'b> Effects<'b> for RowByRow<'b> {
         self.steps.extend(self.write.map(Step::Statement));
     }
 
-    fn lock(&mut self, part: Part, key: &[Uuid], _: Option<i64>) -> Result<(), Infallible> {
+    fn lock(&mut self, part: TableOperation, key: &[Uuid], _: Option<i64>) -> Result<(), Infallible> {
         self.locks.row(part, key);
         Ok(())
     }
@@ -93,11 +93,15 @@ impl<'b> Effects<'b> for RowByRow<'b> {
         self.locks.also(related);
     }
 
-    fn grouped<R: IntoIterator<Item = Row>>(&mut self, _: Part, _: impl FnOnce() -> R) -> Result<(), Infallible> {
+    fn grouped<R: IntoIterator<Item = RowValues>>(
+        &mut self,
+        _: TableOperation,
+        _: impl FnOnce() -> R,
+    ) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn row(&mut self, part: Part, row: Row, refused: Option<Conflict>) -> Result<(), Infallible> {
+    fn row(&mut self, part: TableOperation, row: RowValues, refused: Option<Conflict>) -> Result<(), Infallible> {
         self.steps.push(Step::Row { part, row, refused });
         Ok(())
     }
@@ -117,29 +121,29 @@ impl<'b> Effects<'b> for RowByRow<'b> {
     }
 }
 
-impl Plain<'_> {
-    async fn require(&mut self, require: &Require) -> Applied {
+impl StatementRunner<'_> {
+    async fn require(&mut self, require: &Precondition) -> ApplyResult {
         let (holds, conflict) = match *require {
-            Require::Version(entity, id, version) => {
+            Precondition::Version(entity, id, version) => {
                 (self.is_at(entity, id, version).await?, Conflict::Stale(entity, id))
             }
-            Require::LiveSession(session, user) => {
+            Precondition::LiveSession(session, user) => {
                 let live = "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id
                     WHERE sessions.id = $1 AND users.id = $2 AND sessions.revoked_at IS NULL AND users.is_active
                         AND sessions.epoch = users.session_epoch";
                 (self.exists(live, (session.0, user.0)).await?, Conflict::Revoked(session))
             }
-            Require::ActiveUser(user) => {
+            Precondition::ActiveUser(user) => {
                 let active = "SELECT 1 FROM users WHERE id = $1 AND is_active";
                 (self.exists(active, (user.0,)).await?, Conflict::Inactive(user))
             }
-            Require::AddressesBelow(user, limit) => {
+            Precondition::AddressesBelow(user, limit) => {
                 let full = "SELECT 1 FROM addresses WHERE user_id = $1 LIMIT 1 OFFSET $2";
                 let below = i64::from(limit) - 1;
                 let holds = below >= 0 && !self.exists(full, (user.0, below)).await?;
                 (holds, Conflict::AddressBookFull(user))
             }
-            Require::Untracked(variant, location) => {
+            Precondition::Untracked(variant, location) => {
                 let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2 AND NOT tracked";
                 let holds = self.exists(untracked, (variant.0, location.0)).await?;
                 (holds, Conflict::Stock(variant, Some(location)))
@@ -148,7 +152,7 @@ impl Plain<'_> {
         if holds { Ok(()) } else { Err(conflict.into()) }
     }
 
-    async fn is_at(&mut self, entity: Entity, id: Uuid, version: i64) -> Result<bool, Failure> {
+    async fn is_at(&mut self, entity: Entity, id: Uuid, version: i64) -> Result<bool, ApplyError> {
         match entity {
             Entity::CategoryTree => {
                 self.exists("SELECT 1 FROM category_tree WHERE one AND version = $1", (version,)).await
@@ -161,7 +165,7 @@ impl Plain<'_> {
 
     /// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one
     /// row to another takes two writes. Only one transaction at a time can do this (see [`super::lock`]).
-    async fn judge_whole(&mut self, batch: &Batch) -> Applied {
+    async fn judge_whole(&mut self, batch: &Batch) -> ApplyResult {
         let owner = |write: &Write| match write {
             Write::Row(RowWrite::Address(Change::Insert(address) | Change::Update(address))) => Some(address.user_id),
             _ => None,

@@ -5,7 +5,7 @@ use shop_core::shipping::{Method, SavedAddress, Zone};
 
 use super::change::WriteRow;
 use super::effects::{Effects, Related};
-use super::plain::{Applied, Plain};
+use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
 
 impl WriteRow for SavedAddress {
@@ -18,14 +18,14 @@ impl WriteRow for SavedAddress {
 }
 
 impl WriteRow for Zone {
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
         if let Change::Delete { id, version } = change
-            && plain.has_version::<Self>(*id, *version).await?
-            && plain.exists("SELECT 1 FROM methods WHERE zone_id = $1", (*id,)).await?
+            && runner.has_version::<Self>(*id, *version).await?
+            && runner.exists("SELECT 1 FROM methods WHERE zone_id = $1", (*id,)).await?
         {
             return Err(Conflict::InUse(Entity::Zone, *id).into());
         }
-        plain.change(change).await
+        runner.change(change).await
     }
 }
 
@@ -39,15 +39,15 @@ impl WriteRow for Method {
         }
     }
 
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
         if let Change::Insert(method) | Change::Update(method) = change {
             // A violated foreign key would end the transaction. The zone, if it exists, is locked already. A conflict
             // of the method itself is reported first.
-            if !plain.exists("SELECT 1 FROM zones WHERE id = $1", (method.zone_id.0,)).await? {
-                plain.judge(change).await?;
+            if !runner.exists("SELECT 1 FROM zones WHERE id = $1", (method.zone_id.0,)).await? {
+                runner.judge(change).await?;
                 return Err(Conflict::Stale(Entity::Zone, method.zone_id.0).into());
             }
         }
-        plain.change(change).await
+        runner.change(change).await
     }
 }

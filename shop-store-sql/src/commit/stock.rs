@@ -3,7 +3,7 @@
 use shop_core::inventory::StockDelta;
 use uuid::Uuid;
 
-use super::value::{Kind, Row};
+use super::value::{RowValues, SqlKind};
 
 /// Larger counts are not added up, so that no sum overflows an integer.
 pub(super) const LARGE: i64 = 1 << 40;
@@ -34,8 +34,8 @@ pub(crate) struct Sum {
 
 impl Sum {
     /// The kinds of the values in its row.
-    pub(super) const KINDS: [Kind; 9] = {
-        use Kind::{Flag, Id, Int};
+    pub(super) const KINDS: [SqlKind; 9] = {
+        use SqlKind::{Flag, Id, Int};
         [Id, Id, Int, Int, Int, Int, Int, Flag, Flag]
     };
 
@@ -66,8 +66,8 @@ impl Sum {
     }
 
     /// The sum as a row to add.
-    pub(crate) fn row(self, variant: Uuid, location: Uuid) -> Row {
-        let mut row = Row::default();
+    pub(crate) fn row(self, variant: Uuid, location: Uuid) -> RowValues {
+        let mut row = RowValues::default();
         row.id(variant).id(location).int(self.on_hand).int(self.reserved).int(self.released);
         row.int(self.shipped).int(self.lowered).flag(self.takes).flag(self.reserves);
         row

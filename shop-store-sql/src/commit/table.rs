@@ -5,17 +5,17 @@ use std::sync::OnceLock;
 use shop_core::batch::{Unique, Versioned};
 use shop_core::row::{self, Value, When};
 
-use super::value::{Kind, Row};
+use super::value::{RowValues, SqlKind};
 
 /// A description of a table. The columns of its key come first.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct WriteTable {
     /// The table's name.
     pub(crate) name: &'static str,
     /// Its columns, in the order of the rows.
-    pub(crate) columns: Vec<(&'static str, Kind)>,
+    pub(crate) columns: Vec<(&'static str, SqlKind)>,
     /// The kinds of these columns.
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<SqlKind>,
     /// The number of key columns.
     pub(crate) key: usize,
     /// Its other unique keys, in the order in which they are checked.
@@ -27,15 +27,15 @@ pub(crate) struct Table {
     statements: OnceLock<Statements>,
 }
 
-impl Table {
+impl WriteTable {
     /// The table of a kind of row, from its declaration. The parent's columns come first if the key starts with them,
     /// otherwise last.
     pub(crate) fn of<T: row::Row>() -> Self {
         let declared = T::TABLE;
-        let mut columns: Vec<_> = declared.written().map(|column| (column.name, Kind::from(column.kind))).collect();
+        let mut columns: Vec<_> = declared.written().map(|column| (column.name, SqlKind::from(column.kind))).collect();
         if let Some(parent) = declared.parent {
             let place = if parent_comes_first(&declared) { 0 } else { columns.len() };
-            columns.splice(place..place, parent.columns().map(|column| (column.name, Kind::from(column.kind))));
+            columns.splice(place..place, parent.columns().map(|column| (column.name, SqlKind::from(column.kind))));
         }
         let table = Self::new(declared.name, &columns, declared.key.len());
         let uniques = declared.uniques.iter().map(|unique| table.unique_key(unique)).collect();
@@ -43,7 +43,7 @@ impl Table {
     }
 
     /// A table that is not declared in the core.
-    pub(crate) fn new(name: &'static str, columns: &[(&'static str, Kind)], key: usize) -> Self {
+    pub(crate) fn new(name: &'static str, columns: &[(&'static str, SqlKind)], key: usize) -> Self {
         Self {
             name,
             columns: columns.to_vec(),
@@ -57,7 +57,7 @@ impl Table {
     }
 
     /// Adds a column.
-    pub(crate) fn with(mut self, name: &'static str, kind: Kind) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, kind: SqlKind) -> Self {
         self.columns.push((name, kind));
         self.kinds.push(kind);
         self
@@ -86,7 +86,7 @@ impl Table {
     }
 
     /// The kinds of the key columns.
-    pub(crate) fn key_kinds(&self) -> &[Kind] {
+    pub(crate) fn key_kinds(&self) -> &[SqlKind] {
         self.kinds.get(..self.key).unwrap_or_default()
     }
 
@@ -138,8 +138,8 @@ impl Table {
             let keys = (0..3).map(|place| {
                 let key = match column(place) {
                     None => "''".to_owned(),
-                    Some((name, Kind::Flag)) => format!("{row}{name}::int::text"),
-                    Some((name, Kind::Id)) => format!("replace({row}{name}::text, '-', '')"),
+                    Some((name, SqlKind::Flag)) => format!("{row}{name}::int::text"),
+                    Some((name, SqlKind::Id)) => format!("replace({row}{name}::text, '-', '')"),
                     Some((name, _)) => format!("{row}{name}"),
                 };
                 format!("{key} AS {name}_{}", place + 1)
@@ -149,7 +149,7 @@ impl Table {
     }
 
     /// The values by which a new row is counted; `None` if no counts are stored.
-    pub(crate) fn counts_of(&self, row: &Row) -> Option<[String; 3]> {
+    pub(crate) fn counts_of(&self, row: &RowValues) -> Option<[String; 3]> {
         let text = |column: &&str| match row.values().get(self.place(column)?)? {
             Value::Id(id) => Some(id.simple().to_string()),
             Value::Flag(flag) => Some(u8::from(*flag).to_string()),
@@ -162,7 +162,7 @@ impl Table {
 
     /// Assignments that set every column outside the key to that of `new`.
     pub(crate) fn assignments(&self, new: &str) -> String {
-        let cast = |kind: &Kind| if new == "new" { kind.cast() } else { "" };
+        let cast = |kind: &SqlKind| if new == "new" { kind.cast() } else { "" };
         let columns = self.columns.iter().skip(self.key);
         list(columns.map(|(name, kind)| format!("{name} = {new}.{name}{}", cast(kind))))
     }
@@ -183,7 +183,7 @@ pub(crate) struct UniqueColumns {
 
 impl UniqueColumns {
     /// The values that a row takes; `None` if the row is exempt.
-    pub(crate) fn of<'r>(&self, row: &'r Row) -> Option<impl Iterator<Item = &'r Value<'static>>> {
+    pub(crate) fn of<'r>(&self, row: &'r RowValues) -> Option<impl Iterator<Item = &'r Value<'static>>> {
         let values = row.values();
         let counts = match self.when {
             Some((place, words)) => matches!(values.get(place), Some(Value::Text(word)) if words.contains(&&**word)),
@@ -212,8 +212,8 @@ pub(crate) struct Statements {
 }
 
 impl Statements {
-    fn new(table: &Table) -> Self {
-        let Table { name, uniques, .. } = table;
+    fn new(table: &WriteTable) -> Self {
+        let WriteTable { name, uniques, .. } = table;
         let (names, new, key) = (table.names(""), table.given(), table.key_names(""));
         let lock = |mode: &str| format!("SELECT 1 FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} FOR {mode}");
         let clash = uniques.iter().map(|UniqueColumns { name: unique, clash, .. }| {
@@ -256,18 +256,18 @@ fn clash(unique: &row::UniqueKey) -> String {
 }
 
 /// The row of a value, from its declaration.
-pub(crate) fn row_of<T: row::Row>(value: &T) -> Row {
-    let mut row = Row::default();
+pub(crate) fn row_of<T: row::Row>(value: &T) -> RowValues {
+    let mut row = RowValues::default();
     row.columns(value);
     row
 }
 
 /// The rows of a row's children.
-pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterator<Item = Row> {
+pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterator<Item = RowValues> {
     let (table, id) = (<T::Child as row::Row>::TABLE, parent.key());
     let (first, has_position) = (parent_comes_first(&table), table.parent.is_some_and(|parent| parent.has_position));
     (0_i64..).zip(parent.children()).map(move |(position, child)| {
-        let mut row = Row::default();
+        let mut row = RowValues::default();
         if !first {
             row.columns(child);
         }
@@ -287,7 +287,7 @@ mod tests {
     use shop_core::accounts::Otp;
     use shop_core::cart::Cart;
     use shop_core::catalog::{PricePeriod, TaxRate, Variant};
-    use shop_core::idempotency::Answer;
+    use shop_core::idempotency::IdempotencyRecord;
     use shop_core::inventory::{Movement, StockLevel};
     use shop_core::orders::{HistoryEntry, OrderItem};
     use shop_core::outbox::Event;
@@ -296,9 +296,9 @@ mod tests {
     use sqlx::Row as _;
 
     use super::*;
-    use crate::rows::Values;
+    use crate::rows::StatementArguments;
     use crate::testing::Cluster;
-    use crate::{Options, PostgresStore};
+    use crate::{PostgresOptions, PostgresStore};
 
     macro_rules! tables {
         ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {
@@ -309,13 +309,13 @@ mod tests {
     /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
     fn declared(table: &row::Table) -> Vec<(String, String, bool)> {
         let kind = |kind| match kind {
-            row::Kind::Id => "uuid",
-            row::Kind::Int => "int8",
-            row::Kind::Text => "text",
-            row::Kind::Flag => "bool",
-            row::Kind::Time => "timestamptz",
-            row::Kind::Bytes => "bytea",
-            row::Kind::Json => "json",
+            row::ColumnKind::Id => "uuid",
+            row::ColumnKind::Int => "int8",
+            row::ColumnKind::Text => "text",
+            row::ColumnKind::Flag => "bool",
+            row::ColumnKind::Time => "timestamptz",
+            row::ColumnKind::Bytes => "bytea",
+            row::ColumnKind::Json => "json",
         };
         let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
         let declared = table.written().copied().chain(of_parent);
@@ -335,16 +335,16 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_migrations_make_the_declared_columns() {
         let url = Cluster::shared().unwrap().database().unwrap();
-        let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+        let store = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
         let mut lease = store.pool.acquire().await.unwrap();
         let mut session = lease.session();
         let sql = "SELECT column_name::text, udt_name::text, is_nullable = 'NO' FROM information_schema.columns
             WHERE table_name = $1";
         let tables = shop_core::versioned_rows!(tables [
-            Otp, PricePeriod, Variant, Answer, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
         ]);
         for table in tables {
-            let rows = session.rows(sql, Values::new().put(table.name).finish().unwrap()).await.unwrap();
+            let rows = session.rows(sql, StatementArguments::new().put(table.name).finish().unwrap()).await.unwrap();
             let mut found: Vec<(String, String, bool)> =
                 rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
             found.sort();
@@ -354,20 +354,20 @@ mod tests {
 
     #[test]
     fn the_columns_of_a_parent_come_first_where_the_key_begins_with_them() {
-        let names = |table: Table| table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        assert_eq!(names(Table::of::<OrderItem>())[..3], ["order_id", "position", "id"]);
-        let variant = names(Table::of::<Variant>());
+        let names = |table: WriteTable| table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(WriteTable::of::<OrderItem>())[..3], ["order_id", "position", "id"]);
+        let variant = names(WriteTable::of::<Variant>());
         assert_eq!((variant[0], &variant[variant.len() - 2..]), ("id", &["product_id", "position"][..]));
-        let refund = names(Table::of::<Refund>());
+        let refund = names(WriteTable::of::<Refund>());
         assert_eq!((refund[0], refund[refund.len() - 1]), ("id", "payment_id"));
     }
 
     #[test]
     fn the_columns_of_a_key_come_first() {
         for (table, key) in [
-            (Table::of::<OrderItem>(), OrderItem::TABLE.key),
-            (Table::of::<Variant>(), Variant::TABLE.key),
-            (Table::of::<Refund>(), Refund::TABLE.key),
+            (WriteTable::of::<OrderItem>(), OrderItem::TABLE.key),
+            (WriteTable::of::<Variant>(), Variant::TABLE.key),
+            (WriteTable::of::<Refund>(), Refund::TABLE.key),
         ] {
             assert_eq!(table.key_names(""), key.join(", "));
         }
@@ -375,10 +375,10 @@ mod tests {
 
     #[test]
     fn unique_keys_clash_where_all_their_columns_are_the_same() {
-        let clashes = |table: Table| table.uniques.into_iter().map(|unique| unique.clash).collect::<Vec<_>>();
+        let clashes = |table: WriteTable| table.uniques.into_iter().map(|unique| unique.clash).collect::<Vec<_>>();
         let rate = "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key";
-        assert_eq!(clashes(Table::of::<TaxRate>()), [rate]);
+        assert_eq!(clashes(WriteTable::of::<TaxRate>()), [rate]);
         let cart = "old.customer_id = new.customer_id AND old.status IN ('open') AND new.status IN ('open')";
-        assert_eq!(clashes(Table::of::<Cart>()), [cart]);
+        assert_eq!(clashes(WriteTable::of::<Cart>()), [cart]);
     }
 }

@@ -8,7 +8,7 @@ use shop_core::batch::{Entity, Unique};
 use shop_core::cart::Cart;
 use shop_core::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
 use shop_core::details::ShopDetails;
-use shop_core::idempotency::Answer;
+use shop_core::idempotency::IdempotencyRecord;
 use shop_core::inventory::{Location, Movement, Reservation, StockLevel};
 use shop_core::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
 use shop_core::outbox::{Delivery, Event, Webhook};
@@ -16,8 +16,8 @@ use shop_core::payments::{Payment, Refund};
 use shop_core::row;
 use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
 
-use super::table::Table;
-use super::value::Kind;
+use super::table::WriteTable;
+use super::value::SqlKind;
 
 /// What a group may do to the rows of one table. Whatever a table does not list is done row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +93,11 @@ macro_rules! tables {
             pub(crate) const ALL: &'static [Self] = &[$(Self::$id),+];
 
             /// The table's description.
-            pub(crate) fn table(self) -> &'static Table {
+            pub(crate) fn table(self) -> &'static WriteTable {
                 match self {
                     $(Self::$id => {
-                        static TABLE: LazyLock<Table> =
-                            LazyLock::new(|| $(Table::of::<$row>())? $($table)? $(.$with $arguments)*);
+                        static TABLE: LazyLock<WriteTable> =
+                            LazyLock::new(|| $(WriteTable::of::<$row>())? $($table)? $(.$with $arguments)*);
                         &TABLE
                     })+
                 }
@@ -123,9 +123,9 @@ tables! {
     User: User => [Own, Live, Update, Insert].counted_by(&["is_active", "is_staff"]);
     Session: Session => [Own, Live, Update, Insert];
     Otp: Otp => [OwnKey, Put];
-    CategoryTree = Table::new("category_tree", &[("version", Kind::Int)], 0) => [];
+    CategoryTree = WriteTable::new("category_tree", &[("version", SqlKind::Int)], 0) => [];
     Category: Category => [Share];
-    Product: Product => [Own, Share, Update, Insert].with("search", Kind::Search);
+    Product: Product => [Own, Share, Update, Insert].with("search", SqlKind::Search);
     // A variant with a new SKU is refused in a group: its levels must be locked, in the order of levels.
     Variant: Variant => [Put, Insert].unique(Unique::VariantSku, &["sku"]).keeping(&["product_id", "sku"]);
     // Its product is locked, so there is no other writer.
@@ -148,16 +148,16 @@ tables! {
     Reservation: Reservation => [Own, Update, Insert];
     StockLevel: StockLevel => [OwnKey, ShareKey, Add, Insert];
     Movement: Movement => [Insert].counted_by(&["location_id"]);
-    // Events are locked before the webhooks that are told of them.
+    // Events are locked before the webhooks that receive them.
     Event: Event => [OwnKey, Relay, Insert];
     Webhook: Webhook => [Share];
     Delivery: Delivery => [Own, Update, Insert];
     ShopDetails: ShopDetails => [];
-    Uses = Table::new("promotion_uses", &[("promotion_id", Kind::Id), ("customer", Kind::Text)], 2) => [Add];
-    Answer: Answer => [Insert];
+    Uses = WriteTable::new("promotion_uses", &[("promotion_id", SqlKind::Id), ("customer", SqlKind::Text)], 2) => [Add];
+    IdempotencyRecord: IdempotencyRecord => [Insert];
     // Operation ids of submitted batches.
-    Operation = Table::new("operations", &[("id", Kind::Id), ("at", Kind::Time)], 1) => [Insert];
-    ListCount = Table::new("list_counts", &[], 0) => [Count];
+    Operation = WriteTable::new("operations", &[("id", SqlKind::Id), ("at", SqlKind::Time)], 1) => [Insert];
+    ListCount = WriteTable::new("list_counts", &[], 0) => [Count];
 }
 
 macro_rules! of_entities {

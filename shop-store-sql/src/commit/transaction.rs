@@ -10,11 +10,11 @@ use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 use sqlx_postgres::{PgDatabaseError, PgSeverity};
 use tokio::time::timeout;
 
+use super::fill_permit::FillPermit;
 use super::group::{Group, Refused};
-use super::plain::Failure;
 use super::row_by_row;
-use super::turn::Turn;
-use crate::error::{Trouble, is_state, trouble};
+use super::statement_runner::ApplyError;
+use crate::error::{FailureKind, failure_kind, is_state};
 use crate::pool::{Lease, Pool};
 
 /// How a transaction ended if it was not committed.
@@ -39,13 +39,13 @@ pub(crate) enum End {
 }
 
 /// The work of a transaction.
-pub(crate) enum Work<'a> {
+pub(crate) enum TransactionWork<'a> {
     /// Applies a group, set-wise.
     Group(&'a Group<'a>),
     /// Writes nothing, but finds out which batches of a group would have to wait. Never commits.
     Probe(&'a Group<'a>),
     /// Applies one batch, write by write.
-    Plain(&'a Batch),
+    RowByRow(&'a Batch),
 }
 
 /// Begins every transaction. All its statements find rows by key, so their plans must not depend on the statistics at
@@ -61,18 +61,18 @@ const DURABLE: &str =
 
 /// How long a hasty transaction waits for a lock, in milliseconds. The store's own transactions hold locks for
 /// milliseconds; a host's transaction with a batch in it ([`super::commit_in`]) may hold them for any time.
-const HASTE: &str = "; SET LOCAL lock_timeout = 500";
+const SHORT_LOCK_TIMEOUT: &str = "; SET LOCAL lock_timeout = 500";
 
 /// The SQLSTATE of a lock that was not available in that time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// How long a transaction waits for locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Temper {
+pub(crate) enum LockTimeout {
     /// Briefly, because many callers wait behind it.
-    Hasty,
+    Short,
     /// As long as a statement may take.
-    Patient,
+    Full,
 }
 
 /// The SQLSTATE of a read-only server: it became a standby, and another connection may reach the primary.
@@ -81,10 +81,10 @@ const READ_ONLY: &str = "25006";
 /// Runs transactions.
 pub(crate) struct Transactions {
     pool: Arc<Pool>,
-    hasty: SqlStr,
-    patient: SqlStr,
+    begin_impatient: SqlStr,
+    begin_patient: SqlStr,
     /// How long a whole transaction may take, as measured here.
-    patience: Duration,
+    transaction_timeout: Duration,
 }
 
 impl Transactions {
@@ -102,19 +102,24 @@ impl Transactions {
                 idle.as_millis()
             );
         }
-        let hasty = shared(format!("{begin}{HASTE}"));
-        let patient = shared(begin);
-        let patience = options.longest_statement() * 2 + options.patience();
-        Self { pool, hasty, patient, patience }
+        let begin_impatient = shared(format!("{begin}{SHORT_LOCK_TIMEOUT}"));
+        let begin_patient = shared(begin);
+        let transaction_timeout = options.longest_statement() * 2 + options.timeout();
+        Self { pool, begin_impatient, begin_patient, transaction_timeout }
     }
 
-    /// Does the work and commits it. The turn is passed on before COMMIT.
-    pub(crate) async fn run(&self, work: &Work<'_>, temper: Temper, turn: &mut Turn) -> Result<(), End> {
-        let mut lease = turn.during(self.pool.acquire()).await.map_err(End::Unreachable)?;
-        match timeout(self.patience, turn.during(self.work(&mut lease, work, temper))).await {
+    /// Does the work and commits it. The permit is passed on before COMMIT.
+    pub(crate) async fn run(
+        &self,
+        work: &TransactionWork<'_>,
+        lock_timeout: LockTimeout,
+        fill_permit: &mut FillPermit,
+    ) -> Result<(), End> {
+        let mut lease = fill_permit.during(self.pool.acquire()).await.map_err(End::Unreachable)?;
+        match timeout(self.transaction_timeout, fill_permit.during(self.work(&mut lease, work, lock_timeout))).await {
             Ok(Ok(())) => {}
             Ok(Err(end)) => {
-                turn.pass_on();
+                fill_permit.pass_on();
                 self.give_back(lease, &end).await;
                 return Err(end);
             }
@@ -124,8 +129,8 @@ impl Transactions {
                 return Err(End::Failed(Error::PoolTimedOut));
             }
         }
-        turn.pass_on();
-        let committed = timeout(self.patience, lease.session().simple("COMMIT")).await;
+        fill_permit.pass_on();
+        let committed = timeout(self.transaction_timeout, lease.session().simple("COMMIT")).await;
         match committed {
             Ok(Ok(())) => {
                 lease.release();
@@ -146,39 +151,41 @@ impl Transactions {
         }
     }
 
-    async fn work(&self, lease: &mut Lease, work: &Work<'_>, temper: Temper) -> Result<(), End> {
-        let begin = match temper {
-            Temper::Hasty => &self.hasty,
-            Temper::Patient => &self.patient,
+    async fn work(&self, lease: &mut Lease, work: &TransactionWork<'_>, lock_timeout: LockTimeout) -> Result<(), End> {
+        let begin = match lock_timeout {
+            LockTimeout::Short => &self.begin_impatient,
+            LockTimeout::Full => &self.begin_patient,
         };
         lease.session().simple(begin.clone()).await.map_err(failed)?;
         match work {
-            Work::Group(group) => match group.apply(&mut lease.session()).await.map_err(failed)? {
+            TransactionWork::Group(group) => match group.apply(&mut lease.session()).await.map_err(failed)? {
                 None => Ok(()),
                 Some(refused) => Err(End::Refused(refused)),
             },
-            Work::Probe(group) => {
+            TransactionWork::Probe(group) => {
                 let found = group.probe(&mut lease.session()).await.map_err(failed)?;
                 Err(End::Refused(found.unwrap_or_default()))
             }
-            Work::Plain(batch) => row_by_row::apply(lease.session(), batch).await.map_err(|failure| match failure {
-                Failure::Conflict(conflict) => End::Conflict(conflict),
-                Failure::Sql(error) => failed(error),
-                Failure::Fault(fault) => End::Fault(fault),
-                Failure::Again => End::Again("a unique key was taken in between".into()),
-            }),
+            TransactionWork::RowByRow(batch) => {
+                row_by_row::apply(lease.session(), batch).await.map_err(|failure| match failure {
+                    ApplyError::Conflict(conflict) => End::Conflict(conflict),
+                    ApplyError::Sql(error) => failed(error),
+                    ApplyError::Fault(fault) => End::Fault(fault),
+                    ApplyError::Again => End::Again("a unique key was taken in between".into()),
+                })
+            }
         }
     }
 
     async fn give_back(&self, mut lease: Lease, end: &End) {
         if let End::Failed(error) = end
-            && (trouble(error) == Trouble::Lost || is_state(error, READ_ONLY))
+            && (failure_kind(error) == FailureKind::Lost || is_state(error, READ_ONLY))
         {
             lease.discard();
             return;
         }
         // Without an answer the connection is not clean; dropping it closes it.
-        if let Ok(Ok(())) = timeout(self.patience, lease.session().simple("ROLLBACK")).await {
+        if let Ok(Ok(())) = timeout(self.transaction_timeout, lease.session().simple("ROLLBACK")).await {
             lease.release();
         }
     }
@@ -190,9 +197,9 @@ fn shared(sql: String) -> SqlStr {
 }
 
 fn failed(error: Error) -> End {
-    match trouble(&error) {
+    match failure_kind(&error) {
         _ if is_state(&error, LOCK_NOT_AVAILABLE) => End::Locked(error),
-        Trouble::Clash => End::Again(error.into()),
+        FailureKind::Clash => End::Again(error.into()),
         _ => End::Failed(error),
     }
 }

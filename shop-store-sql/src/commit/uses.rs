@@ -3,7 +3,7 @@
 use shop_core::catalog::UsesDelta;
 use uuid::Uuid;
 
-use super::value::{Kind, Row};
+use super::value::{RowValues, SqlKind};
 
 /// The sum of changes of one use count.
 ///
@@ -18,7 +18,7 @@ pub(super) struct UsesSum {
 
 impl UsesSum {
     /// The kinds of the values in its row.
-    pub(super) const KINDS: [Kind; 5] = [Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int];
+    pub(super) const KINDS: [SqlKind; 5] = [SqlKind::Id, SqlKind::Text, SqlKind::Int, SqlKind::Int, SqlKind::Int];
 
     /// The sum of one change.
     pub(super) fn of(delta: &UsesDelta) -> Self {
@@ -34,8 +34,8 @@ impl UsesSum {
     }
 
     /// The sum as a row to add.
-    pub(super) fn row(self, promotion: Uuid, customer: &str) -> Row {
-        let mut row = Row::default();
+    pub(super) fn row(self, promotion: Uuid, customer: &str) -> RowValues {
+        let mut row = RowValues::default();
         row.id(promotion).text(customer).int(self.delta).int(self.taken).optional_int(self.limit);
         row
     }

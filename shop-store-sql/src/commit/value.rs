@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// What a column holds: a kind of the core, or one that only this store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SqlKind {
     Id,
     Int,
     Text,
@@ -30,21 +30,21 @@ pub(crate) enum Kind {
     Search,
 }
 
-impl From<row::Kind> for Kind {
-    fn from(kind: row::Kind) -> Self {
+impl From<row::ColumnKind> for SqlKind {
+    fn from(kind: row::ColumnKind) -> Self {
         match kind {
-            row::Kind::Id => Self::Id,
-            row::Kind::Int => Self::Int,
-            row::Kind::Text => Self::Text,
-            row::Kind::Flag => Self::Flag,
-            row::Kind::Time => Self::Time,
-            row::Kind::Bytes => Self::Bytes,
-            row::Kind::Json => Self::Json,
+            row::ColumnKind::Id => Self::Id,
+            row::ColumnKind::Int => Self::Int,
+            row::ColumnKind::Text => Self::Text,
+            row::ColumnKind::Flag => Self::Flag,
+            row::ColumnKind::Time => Self::Time,
+            row::ColumnKind::Bytes => Self::Bytes,
+            row::ColumnKind::Json => Self::Json,
         }
     }
 }
 
-impl Kind {
+impl SqlKind {
     /// The type of an array of this kind, as it is sent.
     pub(crate) fn array(self) -> &'static str {
         match self {
@@ -70,9 +70,9 @@ impl Kind {
 /// The values of one row, in column order, key first. JSON and search words are text. Ordered, because rows are sorted
 /// by their key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Row(Vec<Value<'static>>);
+pub(crate) struct RowValues(Vec<Value<'static>>);
 
-impl Row {
+impl RowValues {
     /// A row of ids.
     pub(crate) fn of_ids(ids: &[Uuid]) -> Self {
         Self(ids.iter().map(|id| Value::Id(*id)).collect())
@@ -141,7 +141,7 @@ impl Row {
     }
 }
 
-impl Sink for Row {
+impl Sink for RowValues {
     type Error = Infallible;
 
     fn value(&mut self, value: Value<'_>) -> Result<(), Infallible> {
@@ -180,8 +180,8 @@ pub(crate) fn hash(value: &Value<'_>, hasher: &mut impl Hasher) {
 /// Appends rows as one array per column.
 pub(crate) fn bind<'r>(
     arguments: &mut PgArguments,
-    kinds: &[Kind],
-    rows: &(impl Iterator<Item = &'r Row> + Clone),
+    kinds: &[SqlKind],
+    rows: &(impl Iterator<Item = &'r RowValues> + Clone),
 ) -> Result<(), Error> {
     macro_rules! column {
         ($place:expr, $variant:ident($value:ident) => $sent:expr) => {{
@@ -195,12 +195,12 @@ pub(crate) fn bind<'r>(
     }
     for (place, kind) in kinds.iter().enumerate() {
         match kind {
-            Kind::Id => column!(place, Id(id) => *id),
-            Kind::Int => column!(place, Int(number) => *number),
-            Kind::Text | Kind::Json | Kind::Search => column!(place, Text(text) => &**text),
-            Kind::Flag => column!(place, Flag(flag) => *flag),
-            Kind::Time => column!(place, Time(time) => *time),
-            Kind::Bytes => column!(place, Bytes(bytes) => bytes.as_slice()),
+            SqlKind::Id => column!(place, Id(id) => *id),
+            SqlKind::Int => column!(place, Int(number) => *number),
+            SqlKind::Text | SqlKind::Json | SqlKind::Search => column!(place, Text(text) => &**text),
+            SqlKind::Flag => column!(place, Flag(flag) => *flag),
+            SqlKind::Time => column!(place, Time(time) => *time),
+            SqlKind::Bytes => column!(place, Bytes(bytes) => bytes.as_slice()),
         }
         .map_err(Error::Encode)?;
     }

@@ -6,7 +6,7 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use crate::pool::Session;
-use crate::rows::{Columns, Values};
+use crate::rows::{ColumnReader, StatementArguments};
 
 /// Orders read at a time, so that memory use does not grow with the shop.
 const AT_A_TIME: i64 = 1_000;
@@ -20,10 +20,10 @@ pub(crate) async fn fill_search(session: &mut Session<'_>) -> Result<(), Error> 
         FROM unnest($1::uuid[], $2::text[]) AS new (id, search_text) WHERE orders.id = new.id";
     let mut last = Uuid::nil();
     loop {
-        let arguments = Values::new().put(last).put(AT_A_TIME).finish()?;
+        let arguments = StatementArguments::new().put(last).put(AT_A_TIME).finish()?;
         let (mut ids, mut texts) = (Vec::new(), Vec::new());
         for row in session.rows(read, arguments).await? {
-            let mut columns = Columns::new(&row);
+            let mut columns = ColumnReader::new(&row);
             ids.push(columns.take::<Uuid>()?);
             let (number, email_key): (String, String) = (columns.take()?, columns.take()?);
             let (shipping, billing) = (columns.json()?, columns.json()?);
@@ -32,6 +32,6 @@ pub(crate) async fn fill_search(session: &mut Session<'_>) -> Result<(), Error> 
         }
         let Some(id) = ids.last() else { return Ok(()) };
         last = *id;
-        session.execute(write, Values::new().put(ids).put(texts).finish()?).await?;
+        session.execute(write, StatementArguments::new().put(ids).put(texts).finish()?).await?;
     }
 }

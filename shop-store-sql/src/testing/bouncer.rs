@@ -8,7 +8,7 @@ use super::guarded::Guarded;
 use super::{Cluster, Result, TestingError, cluster, programs, sql};
 
 /// How long it may take to start listening.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A separate pgbouncer. In transaction mode, a server connection belongs to a client for one transaction only.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Bouncer {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 let log = std::fs::read_to_string(guarded.folder().join("log")).unwrap_or_default();
                 return Err(TestingError::because("pgbouncer does not listen", log));
             }

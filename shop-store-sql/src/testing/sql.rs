@@ -7,10 +7,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::{Result, TestingError};
-use crate::{Options, PostgresStore};
+use crate::{PostgresOptions, PostgresStore};
 
 /// How long [`wait_until`] waits; nothing it waits for takes that long by design.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs one or more statements on a new connection.
 ///
@@ -46,7 +46,7 @@ pub fn wait_until(url: &str, sql: &str) -> Result {
         if last.first().is_some_and(|text| text == "true") {
             return Ok(());
         }
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             return Err(TestingError::because(sql, format!("did not become true: {last:?}")));
         }
         thread::sleep(Duration::from_millis(10));
@@ -90,7 +90,7 @@ pub(super) fn migrate(url: &str) -> Result {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| failed(&why))?;
             runtime.block_on(async {
-                let options = Options::parse(url).map_err(|why| failed(&why))?;
+                let options = PostgresOptions::parse(url).map_err(|why| failed(&why))?;
                 let store = PostgresStore::connect(options).await.map_err(|why| failed(&why))?;
                 store.close().await;
                 Ok(())

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use shop_core::catalog::Product;
 use shop_core::error::BoxError;
 use shop_core::store::{StoreError, StoreResult};
-use shop_core::transfer::{Cell, PROGRESS_TABLE, Progress, Row, Source, Step, Table, Target};
+use shop_core::transfer::{
+    Cell, PROGRESS_TABLE, TableProgress, TransferProgress, TransferRow, TransferSource, TransferTable, TransferTarget,
+};
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx_core::arguments::Arguments as _;
@@ -21,8 +23,8 @@ use uuid::Uuid;
 
 use super::catalog::search_words;
 use super::error::{OpenError, is_state, store_error, unreachable};
-use super::migrate::{self, Standing};
-use super::options::Options;
+use super::migrate::{self, SchemaState};
+use super::options::PostgresOptions;
 use super::pool::{self, Counter, Pool, Session};
 use super::rows::{records, select};
 use schema::Own;
@@ -37,7 +39,7 @@ pub struct PostgresRows {
     state: Mutex<State>,
     counter: Counter,
     identity: String,
-    tables: Vec<Table>,
+    tables: Vec<TransferTable>,
     own: Vec<Own>,
     /// Whether one transaction stays open from the beginning to the end.
     one_transaction: bool,
@@ -56,13 +58,13 @@ impl PostgresRows {
     /// # Errors
     /// [`OpenError`], also if an older release created the schema, a transfer into the database is unfinished, or the
     /// database is being written to.
-    pub async fn source(options: &Options) -> Result<Self, OpenError> {
+    pub async fn source(options: &PostgresOptions) -> Result<Self, OpenError> {
         let (mut connection, counter) = connect(options).await?;
-        let standing = look(&mut connection, &counter).await?;
-        if standing.found != standing.known {
-            return Err(OpenError::Older { found: standing.found, known: standing.known });
+        let schema_state = look(&mut connection, &counter).await?;
+        if schema_state.found != schema_state.known {
+            return Err(OpenError::Older { found: schema_state.found, known: schema_state.known });
         }
-        if standing.unfinished {
+        if schema_state.unfinished {
             return Err(OpenError::Unfinished);
         }
         let mut session = Session::new(&mut connection, &counter);
@@ -88,16 +90,16 @@ impl PostgresRows {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn target(options: &Options) -> Result<Self, OpenError> {
+    pub async fn target(options: &PostgresOptions) -> Result<Self, OpenError> {
         let (mut connection, counter) = connect(options).await?;
         match look(&mut connection, &counter).await? {
-            Standing { found: 0, .. } => {
+            SchemaState { found: 0, .. } => {
                 let pool = Arc::new(Pool::new(options.clone(), tokio::runtime::Handle::current()));
                 migrate::migrate(&pool).await?;
                 pool.close().await;
             }
-            Standing { found, known, .. } if found != known => return Err(OpenError::Older { found, known }),
-            Standing { .. } => {}
+            SchemaState { found, known, .. } if found != known => return Err(OpenError::Older { found, known }),
+            SchemaState { .. } => {}
         }
         Self::new(connection, counter, false).await.map_err(OpenError::Postgres)
     }
@@ -146,13 +148,13 @@ impl PostgresRows {
     }
 }
 
-async fn connect(options: &Options) -> Result<(PgConnection, Counter), OpenError> {
+async fn connect(options: &PostgresOptions) -> Result<(PgConnection, Counter), OpenError> {
     let connection = pool::connect(options).await.map_err(unreachable)?;
     Ok((connection, Counter::new(!options.is_pgbouncer())))
 }
 
-async fn look(connection: &mut PgConnection, counter: &Counter) -> Result<Standing, OpenError> {
-    migrate::standing(&mut Session::new(connection, counter)).await
+async fn look(connection: &mut PgConnection, counter: &Counter) -> Result<SchemaState, OpenError> {
+    migrate::schema_state(&mut Session::new(connection, counter)).await
 }
 
 /// A transaction on the connection.
@@ -175,20 +177,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn progress(&mut self) -> Result<BTreeMap<String, (String, Step)>, Error> {
+    async fn progress(&mut self) -> Result<BTreeMap<String, (String, TableProgress)>, Error> {
         let sql = format!("SELECT step, source, after, rows FROM {PROGRESS_TABLE}");
         let mut steps = BTreeMap::new();
         for row in self.session().rows(AssertSqlSafe(sql), PgArguments::default()).await? {
             let after: Option<String> = row.try_get(2)?;
             let after = after.map(|after| serde_json::from_str(&after)).transpose().map_err(fault)?;
             let rows = u64::try_from(row.try_get::<i64, _>(3)?).map_err(fault)?;
-            steps.insert(row.try_get(0)?, (row.try_get(1)?, Step { after, rows }));
+            steps.insert(row.try_get(0)?, (row.try_get(1)?, TableProgress { after, rows }));
         }
         Ok(steps)
     }
 
     /// Records the progress of a step that was at `from` rows.
-    async fn advance(&mut self, name: &str, from: u64, step: &Step) -> Result<(), Error> {
+    async fn advance(&mut self, name: &str, from: u64, step: &TableProgress) -> Result<(), Error> {
         let after = step.after.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
         let number = |count: u64| i64::try_from(count).map_err(fault);
         let sql = format!("UPDATE {PROGRESS_TABLE} SET after = $2, rows = $3 WHERE step = $1 AND rows = $4");
@@ -198,12 +200,12 @@ impl Work<'_> {
         let (to, from) = (number(step.rows)?, number(from)?);
         arguments.add(to).and_then(|()| arguments.add(from)).map_err(Error::Encode)?;
         match self.session().execute(AssertSqlSafe(sql), arguments).await? {
-            0 => Err(fault(format!("somebody else is filling {name}, too"))),
+            0 => Err(fault(format!("another program is also writing to {name}"))),
             _ => Ok(()),
         }
     }
 
-    async fn write(&mut self, table: &Table, rows: &[Row]) -> Result<(), Error> {
+    async fn write(&mut self, table: &TransferTable, rows: &[TransferRow]) -> Result<(), Error> {
         let own = self.rows.own(&table.name)?;
         let mut arguments = PgArguments::default();
         let (mut names, mut given, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
@@ -216,7 +218,7 @@ impl Work<'_> {
             arrays.push(format!("${}::{}[]", place + 1, kind.sent()));
         }
         let columns = names.join(", ");
-        // Filled later: see `Target::index`.
+        // Filled later: see `TransferTarget::index`.
         let derived: Vec<_> = own.derived.iter().map(|name| format!("\"{name}\"")).collect();
         given.extend(derived.iter().map(|_| "''::tsvector".to_owned()));
         let sql = format!(
@@ -276,16 +278,16 @@ fn reading(own: &Own, after: bool) -> String {
 }
 
 #[async_trait]
-impl Source for PostgresRows {
+impl TransferSource for PostgresRows {
     fn identity(&self) -> &str {
         &self.identity
     }
 
-    fn tables(&self) -> &[Table] {
+    fn tables(&self) -> &[TransferTable] {
         &self.tables
     }
 
-    async fn count(&self, table: &Table) -> StoreResult<u64> {
+    async fn count(&self, table: &TransferTable) -> StoreResult<u64> {
         let counted = async {
             let sql = format!("SELECT count(*) FROM \"{}\"", self.own(&table.name)?.table.name);
             let mut work = self.begin_work().await?;
@@ -297,7 +299,7 @@ impl Source for PostgresRows {
         counted.await.map_err(of_table(&table.name))
     }
 
-    async fn read(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<Row>> {
+    async fn read(&self, table: &TransferTable, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<TransferRow>> {
         let read = async {
             let own = self.own(&table.name)?;
             let mut arguments = PgArguments::default();
@@ -312,15 +314,15 @@ impl Source for PostgresRows {
             let cells = rows
                 .iter()
                 .map(|row| own.types.iter().enumerate().map(|(place, kind)| cell(row, place, *kind)).collect());
-            cells.collect::<Result<Vec<Row>, Error>>()
+            cells.collect::<Result<Vec<TransferRow>, Error>>()
         };
         read.await.map_err(of_table(&table.name))
     }
 }
 
 #[async_trait]
-impl Target for PostgresRows {
-    async fn progress(&self) -> StoreResult<Option<Progress>> {
+impl TransferTarget for PostgresRows {
+    async fn progress(&self) -> StoreResult<Option<TransferProgress>> {
         let progress = async {
             let mut work = self.begin_work().await?;
             if !migrate::is_there(&mut work.session(), PROGRESS_TABLE).await? {
@@ -331,7 +333,7 @@ impl Target for PostgresRows {
             work.commit().await?;
             let source = steps.values().next().map(|(source, _)| source.clone()).unwrap_or_default();
             let steps = steps.into_iter().map(|(name, (_, step))| (name, step)).collect();
-            Ok(Some(Progress { source, steps }))
+            Ok(Some(TransferProgress { source, steps }))
         };
         progress.await.map_err(of_table(PROGRESS_TABLE))
     }
@@ -363,7 +365,7 @@ impl Target for PostgresRows {
         begun.await.map_err(of_table(PROGRESS_TABLE))
     }
 
-    async fn write(&self, table: &Table, rows: &[Row], step: &Step) -> StoreResult<()> {
+    async fn write(&self, table: &TransferTable, rows: &[TransferRow], step: &TableProgress) -> StoreResult<()> {
         let written = async {
             let mut work = self.begin_work().await?;
             work.advance(&table.name, step.rows.saturating_sub(rows.len() as u64), step).await?;
@@ -385,7 +387,8 @@ impl Target for PostgresRows {
                 None => 0,
                 Some((last, done)) => {
                     let after = Some(vec![Cell::Bytes(last.as_bytes().to_vec())]);
-                    work.advance(INDEX, before.rows, &Step { after, rows: before.rows.saturating_add(done) }).await?;
+                    work.advance(INDEX, before.rows, &TableProgress { after, rows: before.rows.saturating_add(done) })
+                        .await?;
                     done
                 }
             };

@@ -1,7 +1,7 @@
 //! The tables that are moved, and their columns: those of the migrations, as the database describes them. So an
 //! embedding program's tables are ignored, and tables of later migrations are included automatically.
 
-use shop_core::transfer::{Column, Kind, Table, in_order};
+use shop_core::transfer::{CellKind, TransferColumn, TransferTable, in_order};
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::arguments::Arguments as _;
@@ -41,7 +41,7 @@ const NEEDS: &str = "SELECT DISTINCT classes.relname::text, others.relname::text
 #[derive(Debug)]
 pub(super) struct Own {
     /// The table as all stores describe it.
-    pub(super) table: Table,
+    pub(super) table: TransferTable,
     /// The types of its columns, in order.
     pub(super) types: Vec<Type>,
     /// The columns that this store generates: the search words.
@@ -66,7 +66,8 @@ pub(super) async fn tables(session: &mut Session<'_>) -> Result<Vec<Own>, Error>
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         if all.last().is_none_or(|last| last.table.name != name) {
             let seeded = seeded.contains(&name.as_str());
-            let table = Table { name: name.clone(), columns: Vec::new(), key: Vec::new(), needs: Vec::new(), seeded };
+            let table =
+                TransferTable { name: name.clone(), columns: Vec::new(), key: Vec::new(), needs: Vec::new(), seeded };
             all.push(Own { table, types: Vec::new(), derived: Vec::new() });
         }
         let Some(last) = all.last_mut() else { continue };
@@ -77,7 +78,7 @@ pub(super) async fn tables(session: &mut Session<'_>) -> Result<Vec<Own>, Error>
         let Some(own) = Type::named(&kind) else {
             return Err(Error::Configuration(format!("{name}.{column} is of type {kind}, which is not moved").into()));
         };
-        last.table.columns.push(Column { name: column, kind: own.kind(), optional });
+        last.table.columns.push(TransferColumn { name: column, kind: own.kind(), optional });
         last.types.push(own);
     }
     for row in session.rows(KEYS, named(&names)?).await? {
@@ -109,11 +110,11 @@ fn named(names: &[&str]) -> Result<PgArguments, Error> {
 
 impl Type {
     /// The type's kind in the transfer format.
-    fn kind(self) -> Kind {
+    fn kind(self) -> CellKind {
         match self {
-            Self::Id | Self::Bytes => Kind::Bytes,
-            Self::Int | Self::Flag | Self::Time => Kind::Number,
-            Self::Text | Self::Json => Kind::Text,
+            Self::Id | Self::Bytes => CellKind::Bytes,
+            Self::Int | Self::Flag | Self::Time => CellKind::Number,
+            Self::Text | Self::Json => CellKind::Text,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::transfer::{Cell, Row};
+use shop_core::transfer::{Cell, TransferRow};
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx_core::arguments::Arguments as _;
@@ -85,9 +85,14 @@ pub(super) fn bind(arguments: &mut PgArguments, own: Type, cell: &Cell) -> Resul
 }
 
 /// Appends the cells of one column as an array.
-pub(super) fn bind_column(arguments: &mut PgArguments, own: Type, place: usize, rows: &[Row]) -> Result<(), Error> {
+pub(super) fn bind_column(
+    arguments: &mut PgArguments,
+    own: Type,
+    place: usize,
+    rows: &[TransferRow],
+) -> Result<(), Error> {
     fn all<'r, T>(
-        rows: &'r [Row],
+        rows: &'r [TransferRow],
         place: usize,
         read: fn(&'r Cell) -> Result<Option<T>, BoxError>,
     ) -> Result<Vec<Option<T>>, BoxError> {

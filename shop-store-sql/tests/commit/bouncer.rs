@@ -3,9 +3,9 @@
 use shop_core::batch::{Conflict, Unique};
 use shop_core::store::CommitError;
 use shop_store_sql::testing::{self, Bouncer, Cluster};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 
-use super::world::{answer, batch, commit_all, entry, moment, run, stock, take};
+use super::world::{answer, batch, commit_all, context, entry, run, stock, take};
 
 #[test]
 fn groups_and_refusals_are_the_same() {
@@ -13,10 +13,10 @@ fn groups_and_refusals_are_the_same() {
         let cluster = Cluster::start().unwrap();
         let bouncer = Bouncer::start(&cluster, 3).unwrap();
         let url = cluster.database().unwrap();
-        let options = Options::parse(&bouncer.url(&url)).unwrap().max_connections(6).pgbouncer(true);
+        let options = PostgresOptions::parse(&bouncer.url(&url)).unwrap().max_connections(6).pgbouncer(true);
         let store = std::sync::Arc::new(PostgresStore::connect(options).await.unwrap());
         let levels = stock(&store, 2, 40).await;
-        let order = moment().id();
+        let order = context().id();
         let mut batches: Vec<_> =
             (0..40).map(|_| batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)])).collect();
         // Two of one key, of which one is refused, and one too many.
@@ -26,7 +26,7 @@ fn groups_and_refusals_are_the_same() {
         let mut refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
         let too_many = Conflict::Stock(levels[0].variant_id, Some(levels[0].location_id));
         assert!(matches!(refused.pop(), Some(CommitError::Conflict(conflict)) if conflict == too_many));
-        assert!(matches!(refused.pop(), Some(CommitError::Conflict(Conflict::Exists(Unique::Answer)))));
+        assert!(matches!(refused.pop(), Some(CommitError::Conflict(Conflict::Exists(Unique::IdempotencyRecord)))));
         assert!(refused.is_empty(), "{refused:?}");
         let reserved = testing::texts(&url, "SELECT DISTINCT reserved::text FROM stock_levels").unwrap();
         assert_eq!(reserved, ["40"]);

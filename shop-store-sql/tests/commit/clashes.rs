@@ -14,11 +14,11 @@ use shop_core::shop::Tokens;
 use shop_core::store::{CommitError, Store as _, StoreError};
 use shop_core::{Actor, Error, Shop};
 use shop_store_sql::testing::{self, Bouncer, Cluster, Proxy, Rival};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::statements::place;
-use super::world::{batch, connect, entries, entry, moment, reserved, run, stock, take};
+use super::world::{batch, connect, context, entries, entry, reserved, run, stock, take};
 
 /// Of these tests alone: they look into its log, and others look there for what these bring about.
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start().unwrap());
@@ -228,7 +228,7 @@ fn in_a_hosts_transaction_it_is_told() {
         let url = database();
         let store = connect(&url).await;
         let levels = stock(&store, 2, 10).await;
-        let order = moment().id();
+        let order = context().id();
         let one = batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]);
         let mut connection = PgConnection::connect(&url).await.unwrap();
         sqlx::raw_sql("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT FROM users").execute(&mut connection).await.unwrap();
@@ -253,7 +253,7 @@ fn the_databases_own_default_plays_no_role() {
             let strict = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'");
             testing::execute(&url, &strict).unwrap();
             let address = if pgbouncer { bouncer.url(&url) } else { url.clone() };
-            let options = Options::parse(&address).unwrap().pgbouncer(pgbouncer);
+            let options = PostgresOptions::parse(&address).unwrap().pgbouncer(pgbouncer);
             let store = Arc::new(PostgresStore::connect(options).await.unwrap());
             let levels = stock(&store, 2, 10).await;
             store.try_limited(b"ann", 100, Duration::from_mins(1)).await.unwrap();

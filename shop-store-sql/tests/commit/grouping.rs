@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use shop_core::accounts::Session;
-use shop_core::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Write};
+use shop_core::batch::{Batch, Change, Conflict, Entity, Precondition, RowWrite, Unique, Write};
 use shop_core::clock::{Clock as _, SystemClock};
 use shop_core::id::{ProductId, SessionId, UserId};
 use shop_core::inventory::{InventoryWrite, StockDelta, StockSettings};
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing::{self, Cluster};
 
-use super::world::{answer, batch, commit_all, connect, database, entries, entry, moment, reserved, run, stock, take};
+use super::world::{answer, batch, commit_all, connect, context, database, entries, entry, reserved, run, stock, take};
 
 #[test]
 fn callers_of_one_hot_level_share_transactions() {
     run(async {
         let store = connect(&database()).await;
         let levels = stock(&store, 1, 1_000_000).await;
-        let order = moment().id();
+        let order = context().id();
         let (before, _) = store.transactions();
         for _ in 0..4 {
             let batches = (0..64).map(|_| batch([take(&levels[0], 2), entry(order)])).collect();
@@ -89,10 +89,10 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let store = connect(&url).await;
         let levels = stock(&store, 2, 1_000).await;
         store.commit(Arc::new(batch([answer("taken")]))).await.unwrap();
-        let (order, lost) = (moment().id(), moment().id());
-        let product: ProductId = moment().id();
-        let session: SessionId = moment().id();
-        let nobody: UserId = moment().id();
+        let (order, lost) = (context().id(), context().id());
+        let product: ProductId = context().id();
+        let session: SessionId = context().id();
+        let nobody: UserId = context().id();
 
         // Both committers wait for the level, and everything else gathers behind them.
         let held = Held::new(&url, &levels[0]);
@@ -105,16 +105,16 @@ fn who_is_refused_in_a_group_is_refused_alone() {
                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
             testing::wait_until(&url, &waits.replace('$', &waiting.to_string())).unwrap();
         }
-        let require = |require| Batch { requires: vec![require], ..batch([take(&levels[0], 1), entry(lost)]) };
+        let require = |require| Batch { preconditions: vec![require], ..batch([take(&levels[0], 1), entry(lost)]) };
         let gathered = [
             fine(),
             batch([take(&levels[0], 1), entry(lost), answer("taken")]),
             fine(),
-            require(Require::Version(Entity::Product, product.0, 1)),
-            require(Require::LiveSession(session, moment().id())),
-            require(Require::ActiveUser(nobody)),
+            require(Precondition::Version(Entity::Product, product.0, 1)),
+            require(Precondition::LiveSession(session, context().id())),
+            require(Precondition::ActiveUser(nobody)),
             fine(),
-            require(Require::Untracked(levels[1].variant_id, levels[1].location_id)),
+            require(Precondition::Untracked(levels[1].variant_id, levels[1].location_id)),
             batch([take(&levels[1], 1_001), entry(lost)]),
             fine(),
         ];
@@ -138,7 +138,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let found: Vec<_> = outcomes.iter().map(conflict).collect();
         let wanted = [
             None,
-            Some(Conflict::Exists(Unique::Answer)),
+            Some(Conflict::Exists(Unique::IdempotencyRecord)),
             None,
             Some(Conflict::Stale(Entity::Product, product.0)),
             Some(Conflict::Revoked(session)),
@@ -161,7 +161,7 @@ fn stock_runs_out_exactly() {
         let url = database();
         let (here, there) = (connect(&url).await, connect(&url).await);
         let levels = stock(&here, 1, 50).await;
-        let order = moment().id();
+        let order = context().id();
         let batches = || (0..60).map(|_| batch([entry(order), take(&levels[0], 1)])).collect::<Vec<_>>();
         let (left, right) = join(commit_all(&here, batches()), commit_all(&there, batches())).await;
         let (won, lost): (Vec<_>, Vec<_>) = left.into_iter().chain(right).partition(Result::is_ok);
@@ -182,7 +182,7 @@ fn nobody_waits_in_a_circle() {
         let url = database();
         let stores = [connect(&url).await, connect(&url).await];
         let levels = stock(&stores[0], 8, 100_000).await;
-        let order = moment().id();
+        let order = context().id();
         let began = Instant::now();
         for _ in 0..4 {
             let rounds = stores.iter().map(|store| {
@@ -241,7 +241,7 @@ fn a_lock_that_is_held_for_long_stops_nobody_else() {
         let url = database();
         let store = connect(&url).await;
         let levels = stock(&store, 2, 1_000).await;
-        let order = moment().id();
+        let order = context().id();
         let held = Held::new(&url, &levels[0]);
         let blocked: Vec<_> = (0..4).map(|_| batch([take(&levels[0], 1), entry(order)])).collect();
         let blocked = tokio::spawn({
@@ -269,7 +269,7 @@ fn a_caller_that_goes_away_leaves_nothing_half_done() {
         let url = database();
         let store = connect(&url).await;
         let levels = stock(&store, 1, 1_000).await;
-        let order = moment().id();
+        let order = context().id();
         for _ in 0..20 {
             let lone = batch([take(&levels[0], 1), entry(order)]);
             let commit = tokio::spawn({
@@ -298,11 +298,11 @@ fn a_large_batch_takes_no_more_statements_than_a_small_one() {
         let store = connect(&database()).await;
         let sessions: Vec<_> = (0..2_000)
             .map(|_| {
-                let mut moment = moment();
+                let mut context = context();
                 let now = SystemClock.now();
                 let session = Session {
-                    id: moment.id(),
-                    user_id: moment.id(),
+                    id: context.id(),
+                    user_id: context.id(),
                     refresh_hash: [7; 32],
                     rotations: Vec::new(),
                     epoch: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shop_core::batch::{Batch, Conflict, Entity, Require, Write};
+use shop_core::batch::{Batch, Conflict, Entity, Precondition, Write};
 use shop_core::error::BoxError;
 use shop_core::id::ProductId;
 use shop_core::inventory::{
@@ -13,7 +13,7 @@ use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing;
 use sqlx::{Connection as _, PgConnection};
 
-use super::world::{batch, connect, database, entries, entry, moment, reserved, run, stock, take};
+use super::world::{batch, connect, context, database, entries, entry, reserved, run, stock, take};
 
 type Outcome = Result<(), BoxError>;
 
@@ -28,7 +28,7 @@ fn both_or_none() -> Outcome {
         let store = connect(&url).await;
         let levels = stock(&store, 2, 10).await;
         testing::execute(&url, "CREATE TABLE notes (text text)").unwrap();
-        let order = moment().id();
+        let order = context().id();
         let mut connection = PgConnection::connect(&url).await?;
 
         // Rolled back, nothing of either is there.
@@ -41,9 +41,9 @@ fn both_or_none() -> Outcome {
 
         // A conflict leaves the transaction usable, and nothing of the batch in it: neither of one that is written
         // set-wise first, nor of one that is not.
-        let product: ProductId = moment().id();
-        let stale = Require::Version(Entity::Product, product.0, 1);
-        let refused = Batch { requires: vec![stale], ..batch([take(&levels[0], 1), entry(order)]) };
+        let product: ProductId = context().id();
+        let stale = Precondition::Version(Entity::Product, product.0, 1);
+        let refused = Batch { preconditions: vec![stale], ..batch([take(&levels[0], 1), entry(order)]) };
         let too_much = batch([entry(order), take(&levels[0], 1), take(&levels[1], 11)]);
         let mixed = batch([entry(order), give(&levels[0]), take(&levels[0], 20)]);
         let mut transaction = connection.begin().await?;
@@ -72,9 +72,9 @@ fn both_or_none() -> Outcome {
 
 /// A movement at the level's place.
 fn movement(level: &StockLevel) -> Write {
-    let mut moment = moment();
+    let mut context = context();
     let movement = Movement {
-        id: moment.id(),
+        id: context.id(),
         variant_id: level.variant_id,
         sku: level.sku.clone(),
         location_id: level.location_id,
@@ -82,7 +82,7 @@ fn movement(level: &StockLevel) -> Write {
         reason: MovementReason::Received,
         note: String::new(),
         order_id: None,
-        created_at: moment.now(),
+        created_at: context.now(),
     };
     InventoryWrite::Movement(movement).into()
 }
@@ -114,7 +114,7 @@ fn nobody_waits_for_what_a_host_counts() -> Outcome {
         // Sweeping adds it to the others.
         let own = || testing::texts(&url, "SELECT count(*)::text FROM list_counts WHERE slot >= 8").unwrap();
         assert_eq!(own(), ["1"]);
-        let now = moment().now();
+        let now = context().now();
         store.commit(Arc::new(batch([Write::Forget { before: now, given_up_before: now }]))).await?;
         assert_eq!(own(), ["0"]);
         assert_eq!(count().await, before + 33);
@@ -129,7 +129,7 @@ fn a_batch_outside_of_a_transaction_is_refused() -> Outcome {
         let url = database();
         let store = connect(&url).await;
         let mut connection = PgConnection::connect(&url).await?;
-        let order = moment().id();
+        let order = context().id();
         assert!(matches!(store.commit_in(&mut connection, &batch([entry(order)])).await, Err(CommitError::Store(_))));
         assert_eq!(entries(&store, order).await, 0);
         Ok(())

@@ -9,9 +9,9 @@ use shop_core::accounts::AccountsRepository as _;
 use shop_core::batch::{Conflict, Unique};
 use shop_core::store::{CommitError, Store as _, StoreError};
 use shop_store_sql::testing::{self, ClusterOptions, Direction, Message, Proxy, Verdict};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 
-use super::world::{batch, commit_all, connect, database, entries, entry, moment, reserved, run, stock, take};
+use super::world::{batch, commit_all, connect, context, database, entries, entry, reserved, run, stock, take};
 
 /// Cuts at the first message of this kind.
 fn once(proxy: &Proxy, wanted: impl Fn(&Message<'_>) -> bool + Send + Sync + 'static, verdict: Verdict) {
@@ -30,7 +30,7 @@ fn lost_before_commit_it_is_tried_again() {
         let proxy = Proxy::start(&url).unwrap();
         let store = connect(&proxy.url(&url)).await;
         let levels = stock(&store, 2, 10).await;
-        let order = moment().id();
+        let order = context().id();
         let begins = |message: &Message<'_>| message.sql.is_some_and(|sql| sql.starts_with("BEGIN"));
         let writes = |message: &Message<'_>| message.kind == 'B';
         let answers = |message: &Message<'_>| message.direction == Direction::FromServer && message.kind == '2';
@@ -61,11 +61,11 @@ fn the_next_group_is_filled_while_one_is_committed() {
             }
             None => Verdict::Pass,
         });
-        let one = batch([entry(moment().id())]);
+        let one = batch([entry(context().id())]);
         let committed = Arc::clone(&store);
         let first = tokio::spawn(async move { committed.commit(Arc::new(one)).await });
         is_asked.await.unwrap();
-        store.commit(Arc::new(batch([entry(moment().id())]))).await.unwrap();
+        store.commit(Arc::new(batch([entry(context().id())]))).await.unwrap();
         assert!(!first.is_finished(), "the second waited for the first");
         first.abort();
     });
@@ -77,7 +77,7 @@ fn where_nobody_answers_the_other_connections_are_given_up_too() {
     run(async {
         let url = database();
         let proxy = Proxy::start(&url).unwrap();
-        let options = Options::parse(&proxy.url(&url)).unwrap().statement_timeout(Duration::from_secs(1));
+        let options = PostgresOptions::parse(&proxy.url(&url)).unwrap().statement_timeout(Duration::from_secs(1));
         let store = PostgresStore::connect(options.acquire_timeout(Duration::from_millis(500))).await.unwrap();
         let store = Arc::new(store);
         let last = Arc::new(AtomicU64::new(0));
@@ -103,7 +103,7 @@ fn where_nobody_answers_the_other_connections_are_given_up_too() {
         assert_eq!(store.user_by_email("a").await.unwrap(), None);
 
         silence().await;
-        let order = moment().id();
+        let order = context().id();
         let commit = store.commit(Arc::new(batch([entry(order)]))).await;
         assert!(matches!(commit, Err(CommitError::Store(StoreError::Unavailable(_)))), "{commit:?}");
         store.commit(Arc::new(batch([entry(order)]))).await.unwrap();
@@ -118,7 +118,7 @@ fn lost_during_commit_it_is_unknown_and_happens_once() {
         let proxy = Proxy::start(&url).unwrap();
         let store = connect(&proxy.url(&url)).await;
         let levels = stock(&store, 2, 1_000).await;
-        let order = moment().id();
+        let order = context().id();
         let mut wanted = 0;
         for (cut, done) in [(Verdict::CutBefore, false), (Verdict::CutAfter, true)] {
             for at_answer in [false, true] {
@@ -153,7 +153,7 @@ fn without_a_database_everybody_hears_so_soon() {
         let proxy = Proxy::start(&url).unwrap();
         let store = connect(&proxy.url(&url)).await;
         let levels = stock(&store, 1, 1_000).await;
-        let order = moment().id();
+        let order = context().id();
         proxy.close();
         let began = Instant::now();
         let batches = (0..200).map(|_| batch([take(&levels[0], 1), entry(order)])).collect();
@@ -175,9 +175,9 @@ fn without_the_standby_nothing_is_acknowledged() {
         let cluster = ClusterOptions::new().durable(true).start().unwrap();
         let url = cluster.database().unwrap();
         let brief = Duration::from_millis(300);
-        let options = Options::parse(&url).unwrap().statement_timeout(brief).acquire_timeout(brief);
+        let options = PostgresOptions::parse(&url).unwrap().statement_timeout(brief).acquire_timeout(brief);
         let store = PostgresStore::connect(options).await.unwrap();
-        let order = moment().id();
+        let order = context().id();
         store.commit(Arc::new(batch([entry(order)]))).await.unwrap();
 
         cluster.set("synchronous_standby_names", "nobody").unwrap();

@@ -76,11 +76,12 @@ async fn buy(shop: Arc<Shop>, method: MethodId, number: usize) -> Result<bool, E
     if let Some(payment) = payment {
         shop.payments().capture(&staff, payment, AmountInput::default(), None).await?;
     }
-    let parcel = ShipmentInput { order_id: order.order.id.into(), carrier: "Post".into(), ..ShipmentInput::default() };
-    let parcel = shop.shipping().create_shipment(&staff, parcel, None).await?.value;
+    let shipment =
+        ShipmentInput { order_id: order.order.id.into(), carrier: "Post".into(), ..ShipmentInput::default() };
+    let shipment = shop.shipping().create_shipment(&staff, shipment, None).await?.value;
     for status in ["shipped", "delivered"] {
         let news = TrackingInput { status: status.into(), ..TrackingInput::default() };
-        shop.shipping().track_shipment(&staff, parcel.id, news, None).await?;
+        shop.shipping().track_shipment(&staff, shipment.id, news, None).await?;
     }
     Ok(true)
 }

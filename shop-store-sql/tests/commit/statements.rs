@@ -107,17 +107,18 @@ fn statements_are_counted() {
             .step("capture a payment", async { shop.payments().capture(&sam, payment, all, None).await })
             .await
             .unwrap();
-        let parcel = ShipmentInput {
+        let shipment = ShipmentInput {
             order_id: order.order.id.into(),
             carrier: "Post".into(),
             tracking_number: "1".into(),
             ..ShipmentInput::default()
         };
-        let parcel = counted.step("pack a parcel", shop.shipping().create_shipment(&sam, parcel, None)).await.unwrap();
+        let shipment =
+            counted.step("pack a parcel", shop.shipping().create_shipment(&sam, shipment, None)).await.unwrap();
         let shipped = TrackingInput { status: "shipped".into(), ..TrackingInput::default() };
-        let parcel = parcel.value.id;
+        let shipment = shipment.value.id;
         counted
-            .step("ship it", async { shop.shipping().track_shipment(&sam, parcel, shipped, None).await })
+            .step("ship it", async { shop.shipping().track_shipment(&sam, shipment, shipped, None).await })
             .await
             .unwrap();
 

@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use futures_util::future::join_all;
 use shop_core::batch::{Batch, Change, RowWrite, Write};
-use shop_core::clock::{Clock as _, Moment, SystemClock};
+use shop_core::clock::{Clock as _, DecisionContext, SystemClock};
 use shop_core::id::{LocationId, OrderId, VariantId};
-use shop_core::idempotency::{Answer, AnswerKey};
+use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::inventory::{InventoryWrite, Location, StockDelta, StockLevel};
 use shop_core::orders::{HistoryEntry, OrdersWrite};
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing::Cluster;
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) static RUNTIME: LazyLock<Runtime> =
@@ -30,40 +30,40 @@ pub(crate) fn database() -> String {
 
 /// A store of this database.
 pub(crate) async fn connect(url: &str) -> Arc<PostgresStore> {
-    let options = Options::parse(url).unwrap().max_connections(6);
+    let options = PostgresOptions::parse(url).unwrap().max_connections(6);
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }
 
 /// A moment of its own, for everything that is drawn.
-pub(crate) fn moment() -> Moment {
+pub(crate) fn context() -> DecisionContext {
     static DRAWN: AtomicU64 = AtomicU64::new(1);
     let mut seed = [3; 32];
     let number = DRAWN.fetch_add(1, Ordering::Relaxed).to_le_bytes();
     seed.iter_mut().zip(number).for_each(|(to, from)| *to = from);
-    Moment::new(SystemClock.now(), seed)
+    DecisionContext::new(SystemClock.now(), seed)
 }
 
 /// A batch of these writes.
 pub(crate) fn batch(writes: impl IntoIterator<Item = Write>) -> Batch {
-    Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut moment()) }
+    Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut context()) }
 }
 
 /// A location with so many levels of so many pieces.
 pub(crate) async fn stock(store: &PostgresStore, levels: usize, on_hand: i64) -> Vec<StockLevel> {
-    let mut moment = moment();
+    let mut context = context();
     let location = Location {
-        id: moment.id(),
+        id: context.id(),
         name: "Home".to_owned(),
         code: "home".to_owned(),
         country: None,
         priority: 0,
         is_default: true,
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 1,
     };
     let level = |number| StockLevel {
-        variant_id: moment.id(),
-        product_id: moment.id(),
+        variant_id: context.id(),
+        product_id: context.id(),
         sku: format!("SKU-{number}"),
         location_id: location.id,
         on_hand,
@@ -88,12 +88,12 @@ pub(crate) fn take(level: &StockLevel, quantity: i64) -> Write {
 
 /// An entry in the timeline of an order (which need not be there).
 pub(crate) fn entry(order: OrderId) -> Write {
-    let mut moment = moment();
+    let mut context = context();
     let (event, actor, detail) = ("placed".to_owned(), "guest".to_owned(), "It was placed.".to_owned());
     OrdersWrite::History(HistoryEntry {
-        id: moment.id(),
+        id: context.id(),
         order_id: order,
-        at: moment.now(),
+        at: context.now(),
         event,
         actor,
         detail,
@@ -104,8 +104,8 @@ pub(crate) fn entry(order: OrderId) -> Write {
 
 /// An answer under this key.
 pub(crate) fn answer(key: &str) -> Write {
-    let key = AnswerKey { caller: "cart:1".to_owned(), operation: "test".to_owned(), key: key.to_owned() };
-    Answer { key, fingerprint: [1; 32], outcome: "{}".to_owned(), created_at: SystemClock.now() }.into()
+    let key = IdempotencyRecordKey { caller: "cart:1".to_owned(), operation: "test".to_owned(), key: key.to_owned() };
+    IdempotencyRecord { key, fingerprint: [1; 32], outcome: "{}".to_owned(), created_at: SystemClock.now() }.into()
 }
 
 /// Commits all at once, and answers in the same order.

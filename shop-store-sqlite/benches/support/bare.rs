@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use shop_core::cart::Cart;
-use shop_core::clock::Moment;
+use shop_core::clock::DecisionContext;
 use shop_core::orders::operations::draw_number;
 use uuid::Uuid;
 
@@ -97,8 +97,8 @@ impl Loop {
     ///
     /// # Errors
     /// When a statement fails, or changes no row.
-    pub(crate) fn place(&mut self, world: &World, carts: &[Cart], moment: &mut Moment) -> Result<Duration> {
-        let rows = carts.iter().enumerate().map(|(number, cart)| row(world, cart, number, moment));
+    pub(crate) fn place(&mut self, world: &World, carts: &[Cart], context: &mut DecisionContext) -> Result<Duration> {
+        let rows = carts.iter().enumerate().map(|(number, cart)| row(world, cart, number, context));
         let rows: Vec<_> = rows.collect::<Option<_>>().ok_or("a cart holds what is not sold")?;
         let location = world.location.0;
         let started = Instant::now();
@@ -162,11 +162,11 @@ fn blob(id: &Uuid) -> &[u8] {
     id.as_bytes()
 }
 
-fn row(world: &World, cart: &Cart, number: usize, moment: &mut Moment) -> Option<Row> {
+fn row(world: &World, cart: &Cart, number: usize, context: &mut DecisionContext) -> Option<Row> {
     let lines = cart.items.iter().map(|item| {
         let good = world.goods.iter().take(1_000).find(|good| good.variant == item.variant_id)?;
         Some(Line {
-            ids: [moment.id(), moment.id()],
+            ids: [context.id(), context.id()],
             product: good.product.0,
             variant: good.variant.0,
             sku: good.sku.clone(),
@@ -179,17 +179,17 @@ fn row(world: &World, cart: &Cart, number: usize, moment: &mut Moment) -> Option
         serde_json::json!({"product_id": line.product, "variant_id": line.variant, "sku": line.sku, "quantity": 1,
             "unit_price": "19.99", "line_total": "19.99"})
     });
-    let number_of_order = draw_number(moment);
+    let number_of_order = draw_number(context);
     let event = serde_json::json!({"number": number_of_order, "status": "placed", "total": "44.97",
         "customer_id": cart.customer_id, "currency": "USD", "items": items.collect::<Vec<_>>()});
     Some(Row {
-        ids: [moment.id(), moment.id(), moment.id(), moment.id(), moment.id()],
+        ids: [context.id(), context.id(), context.id(), context.id(), context.id()],
         detail: format!("Order {number_of_order} was placed."),
         number: number_of_order,
         cart: cart.id.0,
         customer: cart.customer_id.map(|id| id.0),
         email: Customer::email(number),
-        at: moment.now().timestamp_micros(),
+        at: context.now().timestamp_micros(),
         event: event.to_string(),
         lines,
     })

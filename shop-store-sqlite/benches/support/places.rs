@@ -14,8 +14,8 @@ use super::{CALLERS, Result};
 ///
 /// # Errors
 /// The first order that was refused.
-pub(crate) async fn place(shop: &Shop, wishes: &PlaceOrder, customers: &Arc<[Customer]>) -> Result<Duration> {
-    place_by(CALLERS, shop, wishes, customers).await
+pub(crate) async fn place(shop: &Shop, order_input: &PlaceOrder, customers: &Arc<[Customer]>) -> Result<Duration> {
+    place_by(CALLERS, shop, order_input, customers).await
 }
 
 /// The same, so many of them at a time.
@@ -25,18 +25,18 @@ pub(crate) async fn place(shop: &Shop, wishes: &PlaceOrder, customers: &Arc<[Cus
 pub(crate) async fn place_by(
     callers: usize,
     shop: &Shop,
-    wishes: &PlaceOrder,
+    order_input: &PlaceOrder,
     customers: &Arc<[Customer]>,
 ) -> Result<Duration> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let callers: Vec<_> = (0..callers)
         .map(|_| {
-            let (shop, wishes) = (shop.clone(), wishes.clone());
+            let (shop, order_input) = (shop.clone(), order_input.clone());
             let (customers, next) = (Arc::clone(customers), Arc::clone(&next));
             tokio::spawn(async move {
                 while let Some(customer) = customers.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    shop.orders().place(&customer.actor(), wishes.clone(), None).await?;
+                    shop.orders().place(&customer.actor(), order_input.clone(), None).await?;
                 }
                 Ok::<_, shop_core::Error>(())
             })

@@ -7,7 +7,7 @@ use shop_core::accounts::{Session, User};
 use shop_core::batch::{Batch, Change, RowWrite, Write};
 use shop_core::cart::{Cart, CartItem, CartStatus};
 use shop_core::catalog::{CatalogWrite, Category, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
-use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
+use shop_core::clock::{Clock as _, DecisionContext, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
 use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
 use shop_core::money::{Amount, Currency};
@@ -100,8 +100,8 @@ impl World {
         let location = store.locations().await?.first().ok_or("the shop has no location")?.id;
         let base = SystemClock.now();
         let mut filler = Filler::new(store, base);
-        let mut moment = filler.moment();
-        let (zone, method): (ZoneId, MethodId) = (moment.id(), moment.id());
+        let mut context = filler.context();
+        let (zone, method): (ZoneId, MethodId) = (context.id(), context.id());
         filler
             .add([
                 RowWrite::Zone(Change::Insert(Zone {
@@ -129,14 +129,14 @@ impl World {
             .await?;
         let mut categories = Vec::new();
         for number in 0..CATEGORIES {
-            let category = category(number, &mut filler.moment());
+            let category = category(number, &mut filler.context());
             categories.push(category.id);
             filler.add([RowWrite::Category(Change::Insert(category))]).await?;
         }
         let mut goods = Vec::with_capacity(products);
         for number in 0..products {
             let category_id = categories.get(number % CATEGORIES).copied();
-            let product = Product { category_id, ..product(number, &mut filler.moment()) };
+            let product = Product { category_id, ..product(number, &mut filler.context()) };
             let levels = product.variants.iter().map(|variant| level(&product, variant, location));
             let levels: Vec<_> = levels.map(InventoryWrite::InsertLevel).map(Write::from).collect();
             if let Some(variant) = product.variants.first() {
@@ -147,8 +147,8 @@ impl World {
         }
         let mut people = Vec::with_capacity(customers);
         for number in 0..customers {
-            let mut moment = filler.moment();
-            let customer = Customer { user: moment.id(), session: moment.id() };
+            let mut context = filler.context();
+            let customer = Customer { user: context.id(), session: context.id() };
             filler
                 .add([
                     RowWrite::User(Change::Insert(user(customer, number, password_hash, base))),
@@ -171,7 +171,7 @@ impl World {
         let mut filler = Filler::new(store, SystemClock.now());
         let mut carts = Vec::with_capacity(customers.len());
         for (number, customer) in customers.iter().enumerate() {
-            let cart = self.cart(*customer, number, demand, &mut filler.moment());
+            let cart = self.cart(*customer, number, demand, &mut filler.context());
             filler.add([RowWrite::Cart(Change::Insert(cart.clone()))]).await?;
             carts.push(cart);
         }
@@ -179,23 +179,23 @@ impl World {
         Ok(carts)
     }
 
-    fn cart(&self, customer: Customer, number: usize, demand: Demand, moment: &mut Moment) -> Cart {
+    fn cart(&self, customer: Customer, number: usize, demand: Demand, context: &mut DecisionContext) -> Cart {
         let lines = match demand {
             Demand::Hot => [0, 1],
             // Two different ones; the step has no divisor in common with 1,000.
             Demand::Spread => [number * 37 % 1_000, (number * 37 + 501) % 1_000],
         };
         let goods = lines.iter().filter_map(|line| self.goods.get(line % self.goods.len()));
-        let items = goods.map(|good| CartItem { id: moment.id(), variant_id: good.variant, quantity: 1 }).collect();
+        let items = goods.map(|good| CartItem { id: context.id(), variant_id: good.variant, quantity: 1 }).collect();
         Cart {
-            id: moment.id(),
+            id: context.id(),
             customer_id: Some(customer.user),
             currency: Currency::USD,
             status: CartStatus::Open,
             items,
             coupons: Vec::new(),
-            created_at: moment.now(),
-            updated_at: moment.now(),
+            created_at: context.now(),
+            updated_at: context.now(),
             version: 1,
         }
     }
@@ -204,10 +204,10 @@ impl World {
     pub(crate) async fn fill_orders(&self, store: &dyn Store, orders: usize) -> Result<()> {
         let mut filler = Filler::new(store, self.base - chrono::TimeDelta::days(365));
         for number in 0..orders {
-            let mut moment = filler.moment();
-            let order = self.order(number, &mut moment).ok_or("there are too few goods for an order")?;
+            let mut context = filler.context();
+            let order = self.order(number, &mut context).ok_or("there are too few goods for an order")?;
             let reservations = order.items.iter().map(|item| Reservation {
-                id: moment.id(),
+                id: context.id(),
                 order_id: order.id,
                 order_item_id: item.id,
                 variant_id: item.variant_id,
@@ -221,7 +221,7 @@ impl World {
             });
             let reservations: Vec<_> = reservations.collect();
             let payment = Payment {
-                id: moment.id(),
+                id: context.id(),
                 order_id: order.id,
                 gateway: "manual".to_owned(),
                 amount: order.total,
@@ -239,7 +239,7 @@ impl World {
                 version: 2,
             };
             let placed = HistoryEntry {
-                id: moment.id(),
+                id: context.id(),
                 order_id: order.id,
                 at: order.placed_at,
                 event: "placed".to_owned(),
@@ -257,13 +257,13 @@ impl World {
         filler.finish().await
     }
 
-    fn order(&self, number: usize, moment: &mut Moment) -> Option<Order> {
+    fn order(&self, number: usize, context: &mut DecisionContext) -> Option<Order> {
         let customer = self.customers.get(number % self.customers.len())?;
         let goods = [number * 37, number * 37 + 501].map(|place| self.goods.get(place % self.goods.len()));
         let items = goods.into_iter().map(|good| {
             let good = good?;
             Some(OrderItem {
-                id: moment.id(),
+                id: context.id(),
                 product_id: good.product,
                 variant_id: good.variant,
                 sku: good.sku.clone(),
@@ -281,9 +281,9 @@ impl World {
         let items: Vec<_> = items.collect::<Option<_>>()?;
         let email = Customer::email(number % self.customers.len());
         Some(Order {
-            id: moment.id(),
-            number: draw_number(moment),
-            cart_id: moment.id(),
+            id: context.id(),
+            number: draw_number(context),
+            cart_id: context.id(),
             customer_id: Some(customer.user),
             email: email.clone(),
             email_key: email,
@@ -295,7 +295,7 @@ impl World {
             shipping_tax: Amount::ZERO,
             explanation: shop_core::pricing::Explanation::default(),
             tax_total: Amount::ZERO,
-            total: Amount(4_497 + i64::from(moment.below(5_000))),
+            total: Amount(4_497 + i64::from(context.below(5_000))),
             amount_paid: Amount(4_497),
             amount_refunded: Amount::ZERO,
             shipping_address: address(),
@@ -311,20 +311,20 @@ impl World {
             payment_status: PaymentStatus::Paid,
             fulfillment_status: FulfillmentStatus::Delivered,
             note: String::new(),
-            placed_at: moment.now(),
+            placed_at: context.now(),
             canceled_at: None,
             hold_until: None,
             ships_unpaid: false,
             canceled_items: Vec::new(),
             withdrawals: Vec::new(),
             claimed_at: None,
-            updated_at: moment.now(),
+            updated_at: context.now(),
             version: 3,
         })
     }
 
     /// What a customer says to turn a cart into an order.
-    pub(crate) fn wishes(&self) -> PlaceOrder {
+    pub(crate) fn order_input(&self) -> PlaceOrder {
         PlaceOrder {
             shipping_address: AddressInput {
                 first_name: "Ada".into(),
@@ -363,23 +363,23 @@ pub(crate) fn address() -> Address {
 /// So many categories share the products.
 const CATEGORIES: usize = 10;
 
-fn category(number: usize, moment: &mut Moment) -> Category {
+fn category(number: usize, context: &mut DecisionContext) -> Category {
     Category {
-        id: moment.id(),
+        id: context.id(),
         slug: format!("category-{number}"),
         name: format!("Category {number}"),
         description: String::new(),
         parent_id: None,
         position: 0,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }
 
-fn product(number: usize, moment: &mut Moment) -> Product {
-    let variant = |size: &str, moment: &mut Moment| Variant {
-        id: moment.id(),
+fn product(number: usize, context: &mut DecisionContext) -> Product {
+    let variant = |size: &str, context: &mut DecisionContext| Variant {
+        id: context.id(),
         sku: format!("SKU-{number:06}-{size}"),
         // Spread over all that were made one after the other, so that a range holds the same share of few and of many.
         price: Amount(1_000 + i64::try_from(number * 7_919 % 5_000).unwrap_or(0)),
@@ -393,7 +393,7 @@ fn product(number: usize, moment: &mut Moment) -> Product {
     };
     let attributes = serde_json::json!({"material": "cotton", "origin": "PT", "organic": true, "pieces": 1});
     Product {
-        id: moment.id(),
+        id: context.id(),
         slug: format!("product-{number}"),
         name: format!("Shirt number {number} for every day"),
         description: "Made of heavy cotton, washed before it is cut, so that it keeps its shape. ".repeat(4),
@@ -408,9 +408,9 @@ fn product(number: usize, moment: &mut Moment) -> Product {
             })
             .into(),
         attributes: attributes.as_object().cloned().unwrap_or_default(),
-        variants: vec![variant("M", moment), variant("L", moment)],
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        variants: vec![variant("M", context), variant("L", context)],
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }
@@ -481,12 +481,12 @@ impl<'a> Filler<'a> {
         Self { store, writes: Vec::new(), now, seed: 0 }
     }
 
-    fn moment(&mut self) -> Moment {
+    fn context(&mut self) -> DecisionContext {
         self.seed += 1;
         self.now += chrono::TimeDelta::milliseconds(1);
         let mut seed = [7; 32];
         seed.iter_mut().zip(self.seed.to_le_bytes()).for_each(|(to, from)| *to = from);
-        Moment::new(self.now, seed)
+        DecisionContext::new(self.now, seed)
     }
 
     async fn add(&mut self, writes: impl IntoIterator<Item = impl Into<Write>>) -> Result<()> {
@@ -495,7 +495,7 @@ impl<'a> Filler<'a> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let mut batch = Batch::new(&mut self.moment());
+        let mut batch = Batch::new(&mut self.context());
         batch.writes = std::mem::take(&mut self.writes);
         Ok(self.store.commit(Arc::new(batch)).await?)
     }

@@ -4,10 +4,10 @@ use rusqlite::types::Value;
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort};
 use shop_core::id::ProductId;
 use shop_core::row::Source as _;
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
-use crate::commit::{Applied, Failure};
-use crate::paging::{List, Query};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record;
 use crate::rows::id;
 use crate::write_connection::WriteConnection;
@@ -22,11 +22,11 @@ pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
 }
 
 /// Stores the [search words](search_columns) of a product.
-pub(crate) fn put_search_words(connection: &WriteConnection<'_>, product: ProductId, words: &[String]) -> Applied {
+pub(crate) fn put_search_words(connection: &WriteConnection<'_>, product: ProductId, words: &[String]) -> ApplyResult {
     let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
         VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
     let [name, sku, description] = words else {
-        return Err(Failure::Fault("a product came without its search words".into()));
+        return Err(ApplyError::Fault("a product without its search words".into()));
     };
     record::execute(connection, sql, &[&id(product), name, sku, description])?;
     Ok(())
@@ -34,8 +34,8 @@ pub(crate) fn put_search_words(connection: &WriteConnection<'_>, product: Produc
 
 /// The list of search results (for lists without a search, see [`listed`]). The rank is 0 unless the list is ordered by
 /// it.
-pub(super) fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
-    List {
+pub(super) fn products(ranked: bool) -> ListQuery<ProductSort, FoundProduct> {
+    ListQuery {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, record::columns::<Product>()),
         key: if ranked { |key| product_key(key).or(Some("found.rank")) } else { product_key },
         id: "products.id",
@@ -71,14 +71,14 @@ fn matching(columns: &str, words: &[String]) -> Value {
 const LISTED: &str = "CROSS JOIN listed_products AS listed ON listed.id = products.id";
 
 /// The query of a search.
-pub(super) fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
+pub(super) fn product_query(filter: &ProductFilter, ranked: bool) -> QueryBuilder {
     let mut query = if filter.search.iter().any(|word| is_no_word(word)) {
-        let mut nothing = Query::from(format!("products {LISTED}"));
+        let mut nothing = QueryBuilder::from(format!("products {LISTED}"));
         nothing.is("FALSE");
         nothing
     } else {
         // The matches come first (CROSS JOIN keeps the order), so the cost depends on the number of matches.
-        let mut query = Query::from(format!("found CROSS JOIN products ON products.row = found.row {LISTED}"));
+        let mut query = QueryBuilder::from(format!("found CROSS JOIN products ON products.row = found.row {LISTED}"));
         let all = matching("name sku description", &filter.search);
         if ranked {
             let expression = "found (row, rank) AS (SELECT rowid, CASE
@@ -92,7 +92,7 @@ pub(super) fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
         }
         query
     };
-    query.filter("listed.status = ?", filter.status.map(|status| status.word().to_owned()));
+    query.filter("listed.status = ?", filter.status.map(|status| status.as_str().to_owned()));
     query.filter(
         "listed.category_id IN (WITH RECURSIVE below (id) AS (
             SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id

@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 use shop_core::id::OrderId;
 use shop_core::orders::{Return, ReturnFilter, ReturnSort};
-use shop_core::word::Word as _;
+use shop_core::string_enum::StringEnum as _;
 
-use crate::paging::{List, Query};
+use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, record};
 use crate::rows::Id;
 
@@ -23,16 +23,16 @@ pub(super) fn of_orders(connection: &Connection, orders: &[OrderId]) -> rusqlite
 }
 
 /// The query of a list.
-pub(super) fn query(filter: &ReturnFilter) -> Query {
-    let mut query = Query::from("order_returns");
+pub(super) fn query(filter: &ReturnFilter) -> QueryBuilder {
+    let mut query = QueryBuilder::from("order_returns");
     query.filter("order_returns.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
-    query.filter("order_returns.status = ?", filter.status.map(|status| status.word().to_owned()));
+    query.filter("order_returns.status = ?", filter.status.map(|status| status.as_str().to_owned()));
     query
 }
 
 /// The list of returns.
-pub(super) fn list() -> List<ReturnSort, Return> {
-    List {
+pub(super) fn list() -> ListQuery<ReturnSort, Return> {
+    ListQuery {
         columns: record::columns::<Return>().to_owned(),
         key: |key| match key {
             ReturnSort::CreatedAt => Some("order_returns.created_at"),

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use shop_core::orders::search_text;
 use shop_core::row::Source as _;
 
-use crate::rows::Columns;
+use crate::rows::ColumnReader;
 
 /// Orders read at a time, so that memory use does not grow with the shop.
 const AT_A_TIME: i64 = 1_000;
@@ -19,18 +19,18 @@ pub(crate) fn fill_search(connection: &Connection) -> rusqlite::Result<()> {
     let mut write = connection.prepare("UPDATE orders SET search_text = ?2 WHERE rowid = ?1")?;
     let mut last = i64::MIN;
     loop {
-        let mut texts = Vec::new();
+        let mut encoded = Vec::new();
         let mut rows = read.query(params![last, AT_A_TIME])?;
         while let Some(row) = rows.next()? {
-            let mut columns = Columns::new(row);
+            let mut columns = ColumnReader::new(row);
             let (rowid, number, email_key): (i64, String, String) = (columns.take()?, columns.take()?, columns.take()?);
             let (shipping, billing) = (columns.json()?, columns.json()?);
             let skus: String = columns.take()?;
-            texts.push((rowid, search_text(&number, &email_key, [&shipping, &billing], [skus.as_str()])));
+            encoded.push((rowid, search_text(&number, &email_key, [&shipping, &billing], [skus.as_str()])));
         }
-        let Some((rowid, _)) = texts.last() else { return Ok(()) };
+        let Some((rowid, _)) = encoded.last() else { return Ok(()) };
         last = *rowid;
-        for (rowid, text) in &texts {
+        for (rowid, text) in &encoded {
             write.execute(params![rowid, text])?;
         }
     }

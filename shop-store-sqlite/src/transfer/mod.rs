@@ -14,13 +14,15 @@ use rusqlite::{CachedStatement, Connection, params, params_from_iter};
 use shop_core::catalog::Product;
 use shop_core::error::BoxError;
 use shop_core::store::{StoreError, StoreResult};
-use shop_core::transfer::{Cell, PROGRESS_TABLE, Progress, Row, Source, Step, Table, Target};
+use shop_core::transfer::{
+    Cell, PROGRESS_TABLE, TableProgress, TransferProgress, TransferRow, TransferSource, TransferTable, TransferTarget,
+};
 
-use crate::commit::Failure;
+use crate::commit::ApplyError;
 use crate::connection::{Access, LogUpkeep, open_reader, open_writer};
 use crate::error::{OpenError, store_error};
 use crate::lock::ServerLock;
-use crate::migrate::{empty_shop, is_there, migrate, standing};
+use crate::migrate::{empty_shop, is_there, migrate, schema_state};
 use crate::write_connection::WriteConnection;
 use crate::{catalog, file, record};
 
@@ -36,7 +38,7 @@ const INDEX: &str = "product_search";
 pub struct SqliteRows {
     connection: Mutex<Connection>,
     identity: String,
-    tables: Vec<Table>,
+    tables: Vec<TransferTable>,
     _lock: ServerLock,
 }
 
@@ -51,7 +53,7 @@ impl SqliteRows {
         }
         let lock = ServerLock::take(path)?;
         let connection = open_reader(path, ACCESS).map_err(|error| refused(path, error))?;
-        match standing(&connection, path)? {
+        match schema_state(&connection, path)? {
             (found, known) if found == known => {}
             (found, known) => return Err(OpenError::Older { path: path.to_owned(), found, known }),
         }
@@ -73,7 +75,7 @@ impl SqliteRows {
         }
         let lock = ServerLock::take(path)?;
         let connection = open_writer(path, ACCESS, true).map_err(|error| refused(path, error))?;
-        match standing(&connection, path)? {
+        match schema_state(&connection, path)? {
             (0, _) => {
                 migrate(&connection, path)?;
             }
@@ -94,12 +96,12 @@ impl SqliteRows {
         })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> StoreResult<T> {
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, ApplyError>) -> StoreResult<T> {
         work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(told)
     }
 
     /// Runs work in a transaction: all of it, or nothing.
-    fn whole<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> StoreResult<T> {
+    fn whole<T>(&self, work: impl FnOnce(&Connection) -> Result<T, ApplyError>) -> StoreResult<T> {
         self.with(|connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let done = work(connection).and_then(|done| {
@@ -113,7 +115,7 @@ impl SqliteRows {
         })
     }
 
-    fn own(&self, name: &str) -> Result<&Table, Failure> {
+    fn own(&self, name: &str) -> Result<&TransferTable, ApplyError> {
         self.tables
             .iter()
             .find(|table| table.name == name)
@@ -128,16 +130,16 @@ fn refused(path: &Path, source: rusqlite::Error) -> OpenError {
     }
 }
 
-fn fault(why: impl Into<BoxError>) -> Failure {
-    Failure::Fault(why.into())
+fn fault(why: impl Into<BoxError>) -> ApplyError {
+    ApplyError::Fault(why.into())
 }
 
-fn told(failure: Failure) -> StoreError {
+fn told(failure: ApplyError) -> StoreError {
     match failure {
-        Failure::Sql(error) => store_error(error),
-        Failure::Conflict(conflict) => StoreError::Fault(conflict.into()),
-        Failure::Fault(why) => StoreError::Fault(why),
-        Failure::Host => StoreError::Fault("a host refused that was not asked".into()),
+        ApplyError::Sql(error) => store_error(error),
+        ApplyError::Conflict(conflict) => StoreError::Fault(conflict.into()),
+        ApplyError::Fault(why) => StoreError::Fault(why),
+        ApplyError::Host => StoreError::Fault("a host refused that was not asked".into()),
     }
 }
 
@@ -155,12 +157,12 @@ fn places(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-fn key_names(table: &Table) -> String {
+fn key_names(table: &TransferTable) -> String {
     list(table.key.iter().filter_map(|place| table.columns.get(*place)).map(|column| column.name.as_str()))
 }
 
 /// The statement that reads a number of rows after a key, or from the start.
-fn reading(table: &Table, after: bool) -> String {
+fn reading(table: &TransferTable, after: bool) -> String {
     let key = key_names(table);
     let from = if after { format!("WHERE ({key}) > ({}) ", places(table.key.len())) } else { String::new() };
     let columns = list(table.columns.iter().map(|column| column.name.as_str()));
@@ -181,7 +183,7 @@ impl ToSql for Bound<'_> {
     }
 }
 
-fn cell(value: ValueRef<'_>) -> Result<Cell, Failure> {
+fn cell(value: ValueRef<'_>) -> Result<Cell, ApplyError> {
     Ok(match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Number(number),
@@ -192,40 +194,40 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, Failure> {
 }
 
 /// The progress of a step.
-fn step_of(connection: &Connection, name: &str) -> Result<Step, Failure> {
+fn step_of(connection: &Connection, name: &str) -> Result<TableProgress, ApplyError> {
     let sql = format!("SELECT after, rows FROM {PROGRESS_TABLE} WHERE step = ?1");
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let (after, rows) = prepare(connection, &sql)?.query_row([name], row)?;
     step(after, rows)
 }
 
-fn step(after: Option<String>, rows: i64) -> Result<Step, Failure> {
+fn step(after: Option<String>, rows: i64) -> Result<TableProgress, ApplyError> {
     let after = after.map(|after| serde_json::from_str(&after)).transpose().map_err(fault)?;
-    Ok(Step { after, rows: u64::try_from(rows).map_err(fault)? })
+    Ok(TableProgress { after, rows: u64::try_from(rows).map_err(fault)? })
 }
 
 /// Records the progress of a step that was at `from` rows.
-fn advance(connection: &Connection, name: &str, from: u64, step: &Step) -> Result<(), Failure> {
+fn advance(connection: &Connection, name: &str, from: u64, step: &TableProgress) -> Result<(), ApplyError> {
     let sql = format!("UPDATE {PROGRESS_TABLE} SET after = ?2, rows = ?3 WHERE step = ?1 AND rows = ?4");
     let after = step.after.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
     let number = |count: u64| i64::try_from(count).map_err(fault);
     match prepare(connection, &sql)?.execute(params![name, after, number(step.rows)?, number(from)?])? {
-        0 => Err(fault(format!("somebody else is filling {name}, too"))),
+        0 => Err(fault(format!("another program is also writing to {name}"))),
         _ => Ok(()),
     }
 }
 
 #[async_trait]
-impl Source for SqliteRows {
+impl TransferSource for SqliteRows {
     fn identity(&self) -> &str {
         &self.identity
     }
 
-    fn tables(&self) -> &[Table] {
+    fn tables(&self) -> &[TransferTable] {
         &self.tables
     }
 
-    async fn count(&self, table: &Table) -> StoreResult<u64> {
+    async fn count(&self, table: &TransferTable) -> StoreResult<u64> {
         self.with(|connection| {
             let sql = format!("SELECT count(*) FROM \"{}\"", table.name);
             let count: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
@@ -233,7 +235,7 @@ impl Source for SqliteRows {
         })
     }
 
-    async fn read(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<Row>> {
+    async fn read(&self, table: &TransferTable, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<TransferRow>> {
         self.with(|connection| {
             let mut statement = prepare(connection, &reading(table, after.is_some()))?;
             let limit = Cell::Number(i64::from(limit));
@@ -242,7 +244,7 @@ impl Source for SqliteRows {
             let mut read = Vec::new();
             while let Some(row) = rows.next()? {
                 let cells = (0..table.columns.len()).map(|place| cell(row.get_ref(place)?));
-                read.push(cells.collect::<Result<Row, Failure>>()?);
+                read.push(cells.collect::<Result<TransferRow, ApplyError>>()?);
             }
             Ok(read)
         })
@@ -250,8 +252,8 @@ impl Source for SqliteRows {
 }
 
 #[async_trait]
-impl Target for SqliteRows {
-    async fn progress(&self) -> StoreResult<Option<Progress>> {
+impl TransferTarget for SqliteRows {
+    async fn progress(&self) -> StoreResult<Option<TransferProgress>> {
         self.with(|connection| {
             if !is_there(connection, PROGRESS_TABLE)? {
                 return Ok(None);
@@ -259,7 +261,7 @@ impl Target for SqliteRows {
             let mut statement =
                 prepare(connection, &format!("SELECT source, step, after, rows FROM {PROGRESS_TABLE}"))?;
             let mut rows = statement.query([])?;
-            let mut progress = Progress { source: String::new(), steps: std::collections::BTreeMap::new() };
+            let mut progress = TransferProgress { source: String::new(), steps: std::collections::BTreeMap::new() };
             while let Some(row) = rows.next()? {
                 progress.source = row.get(0)?;
                 progress.steps.insert(row.get(1)?, step(row.get(2)?, row.get(3)?)?);
@@ -289,7 +291,7 @@ impl Target for SqliteRows {
         })
     }
 
-    async fn write(&self, table: &Table, rows: &[Row], step: &Step) -> StoreResult<()> {
+    async fn write(&self, table: &TransferTable, rows: &[TransferRow], step: &TableProgress) -> StoreResult<()> {
         self.whole(|connection| {
             let name = &self.own(&table.name)?.name;
             let from = step.rows.saturating_sub(rows.len() as u64);
@@ -316,7 +318,7 @@ impl Target for SqliteRows {
             let Some(last) = products.last() else { return Ok(0) };
             let done = products.len() as u64;
             let after = Some(vec![Cell::Bytes(last.id.0.as_bytes().to_vec())]);
-            advance(connection, INDEX, before.rows, &Step { after, rows: before.rows.saturating_add(done) })?;
+            advance(connection, INDEX, before.rows, &TableProgress { after, rows: before.rows.saturating_add(done) })?;
             let writing = WriteConnection::new(connection);
             for product in &products {
                 catalog::put_search_words(&writing, product.id, &catalog::search_columns(product))?;

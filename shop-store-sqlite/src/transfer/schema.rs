@@ -2,14 +2,14 @@
 //! tables are ignored, and tables of later migrations are included automatically.
 
 use rusqlite::Connection;
-use shop_core::transfer::{Column, Kind, Table, in_order};
+use shop_core::transfer::{CellKind, TransferColumn, TransferTable, in_order};
 
 /// Columns that this store generates: the number of a product's row in the search index.
 const OWN: [(&str, &str); 1] = [("products", "row")];
 
 /// The tables of an empty shop, except virtual tables (the search index) and the migration ledger, which are this
 /// store's own.
-pub(super) fn tables(empty: &Connection) -> rusqlite::Result<Vec<Table>> {
+pub(super) fn tables(empty: &Connection) -> rusqlite::Result<Vec<TransferTable>> {
     let sql = "SELECT name FROM pragma_table_list
         WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'schema_migrations'";
     let names: Vec<String> = strings(empty, sql, [])?;
@@ -17,7 +17,7 @@ pub(super) fn tables(empty: &Connection) -> rusqlite::Result<Vec<Table>> {
     Ok(in_order(tables.collect::<rusqlite::Result<_>>()?))
 }
 
-fn table(empty: &Connection, name: String) -> rusqlite::Result<Table> {
+fn table(empty: &Connection, name: String) -> rusqlite::Result<TransferTable> {
     let mut columns = Vec::new();
     let mut primary: Vec<(i64, String)> = Vec::new();
     let mut statement = empty.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1) ORDER BY cid")?;
@@ -31,7 +31,7 @@ fn table(empty: &Connection, name: String) -> rusqlite::Result<Table> {
         if place > 0 {
             primary.push((place, column.clone()));
         }
-        columns.push(Column { kind: kind_of(&name, &column, &kind)?, name: column, optional: !filled });
+        columns.push(TransferColumn { kind: kind_of(&name, &column, &kind)?, name: column, optional: !filled });
     }
     primary.sort();
     let mut key: Vec<String> = primary.into_iter().map(|(_, column)| column).collect();
@@ -45,7 +45,7 @@ fn table(empty: &Connection, name: String) -> rusqlite::Result<Table> {
     }
     let needs = strings(empty, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1)", [&name])?;
     let seeded = empty.query_row(&format!("SELECT EXISTS (SELECT 1 FROM \"{name}\")"), [], |row| row.get(0))?;
-    Ok(Table { name, columns, key, needs, seeded })
+    Ok(TransferTable { name, columns, key, needs, seeded })
 }
 
 /// The columns of a table's unique key; the key of the id is preferred.
@@ -59,11 +59,11 @@ fn unique(empty: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     Ok(found.into_iter().nth(by_id.unwrap_or_default()).unwrap_or_default())
 }
 
-fn kind_of(table: &str, column: &str, kind: &str) -> rusqlite::Result<Kind> {
+fn kind_of(table: &str, column: &str, kind: &str) -> rusqlite::Result<CellKind> {
     match kind {
-        "INTEGER" => Ok(Kind::Number),
-        "TEXT" => Ok(Kind::Text),
-        "BLOB" => Ok(Kind::Bytes),
+        "INTEGER" => Ok(CellKind::Number),
+        "TEXT" => Ok(CellKind::Text),
+        "BLOB" => Ok(CellKind::Bytes),
         other => Err(refused(format!("{table}.{column} holds {other}, which is not moved"))),
     }
 }

@@ -58,7 +58,7 @@ async fn proceed(source: &SqliteRows, target: &SqliteRows, size: u32, mut batche
                 return false;
             }
             batches -= 1;
-            *step = Step { after: Some(table.key_of(last)), rows: step.rows + rows.len() as u64 };
+            *step = TableProgress { after: Some(table.key_of(last)), rows: step.rows + rows.len() as u64 };
             target.write(table, &rows, step).await.unwrap();
         }
     }
@@ -139,7 +139,7 @@ async fn two_that_fill_the_same_file_are_told() {
     target.begin(source.identity()).await.unwrap();
     let table = source.tables().iter().find(|table| table.name == "products").unwrap();
     let rows = source.read(table, None, 1).await.unwrap();
-    let step = Step { after: Some(table.key_of(&rows[0])), rows: 1 };
+    let step = TableProgress { after: Some(table.key_of(&rows[0])), rows: 1 };
     target.write(table, &rows, &step).await.unwrap();
     let refused = target.write(table, &rows, &step).await.unwrap_err();
     let why = std::error::Error::source(&refused).unwrap().to_string();
@@ -154,7 +154,7 @@ async fn what_cannot_be_moved_is_refused_and_left_as_it_is() {
     assert!(matches!(SqliteRows::source(&from), Err(OpenError::Missing(_))));
     assert!(!from.exists());
     filled(&from, 1).await;
-    let store = crate::Options::new(&from).server(true).open().unwrap();
+    let store = crate::SqliteOptions::new(&from).server(true).open().unwrap();
     assert!(matches!(SqliteRows::source(&from), Err(OpenError::InUse(_))), "it is being served");
     drop(store);
     Connection::open(&from).unwrap().execute("DELETE FROM schema_migrations WHERE version > 1", []).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use shop_core::Shop;
 use shop_core::store::Store;
 use shop_store_sql::testing::{Cluster, ClusterOptions, execute, program, texts};
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use tokio::process::Command;
 
 use crate::catalog::product_requests;
@@ -47,7 +47,7 @@ pub(crate) async fn measure(
 ) -> Result<Rates> {
     let cluster = ClusterOptions::new().durable(true).setting("shared_buffers", "256MB").start()?;
     let url = cluster.database()?;
-    let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+    let store = Arc::new(PostgresStore::connect(PostgresOptions::parse(&url)?).await?);
     let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
     let world = World::fill(store.as_ref(), products, groups * CALLERS, hash).await?;
     world.fill_orders(store.as_ref(), orders).await?;
@@ -56,7 +56,7 @@ pub(crate) async fn measure(
     let bare = bare_database(&cluster, products, orders, hash).await?;
 
     let customers: Arc<[Customer]> = world.customers.iter().copied().collect();
-    let wishes = world.wishes();
+    let order_input = world.order_input();
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     // The first round is the warm-up.
     for round in 0..=rounds {
@@ -64,7 +64,7 @@ pub(crate) async fn measure(
         for (demand, bares, ours) in [(Demand::Spread, bare_spread, spread), (Demand::Hot, bare_hot, hot)] {
             let limit = pgbench(&bare, demand, length).await?;
             world.fill_carts(store.as_ref(), &customers, demand).await?;
-            let took = place_by(BUYERS, &shop, &wishes, &customers).await?;
+            let took = place_by(BUYERS, &shop, &order_input, &customers).await?;
             if round > 0 {
                 bares.push(limit);
                 ours.push(rate(customers.len(), took));
@@ -98,7 +98,7 @@ pub(crate) async fn lists(scale: Scale) -> Result<Vec<Figure>> {
     let mut shops = Vec::new();
     for (products, orders) in [(scale.products, scale.orders), (scale.large_products, scale.large_orders)] {
         let url = cluster.database()?;
-        let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+        let store = Arc::new(PostgresStore::connect(PostgresOptions::parse(&url)?).await?);
         let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
         let world = World::fill(store.as_ref(), products, scale.groups * CALLERS, &hash).await?;
         world.fill_orders(store.as_ref(), orders).await?;
@@ -118,7 +118,7 @@ pub(crate) async fn lists(scale: Scale) -> Result<Vec<Figure>> {
 /// Creates a database with the same number of rows, and the function that writes the rows of an order.
 async fn bare_database(cluster: &Cluster, products: usize, orders: usize, hash: &str) -> Result<String> {
     let url = cluster.database()?;
-    let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+    let store = Arc::new(PostgresStore::connect(PostgresOptions::parse(&url)?).await?);
     // Opening a new shop creates its default location.
     Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
     let world = World::fill(store.as_ref(), products, CALLERS, hash).await?;

@@ -1,20 +1,20 @@
 //! The decisions about accounts: pure functions from loaded rows to a batch or an error.
 
 pub(super) mod passwords;
-pub(super) mod people;
 pub(super) mod registration;
 pub(super) mod sessions;
+pub(super) mod users;
 
 pub(crate) use registration::{open_codes, resend_otp};
 
 #[cfg(test)]
 pub(super) mod samples {
-    //! Users and `Moment`s for the tests of decisions.
+    //! Users and `DecisionContext`s for the tests of decisions.
 
     use chrono::{DateTime, TimeDelta};
     use uuid::Uuid;
 
-    use crate::clock::{Moment, Timestamp};
+    use crate::clock::{DecisionContext, Timestamp};
     use crate::id::UserId;
     use crate::model::accounts::User;
 
@@ -22,12 +22,12 @@ pub(super) mod samples {
         DateTime::from_timestamp(1_800_000_000, 250_000_000).unwrap()
     }
 
-    pub(crate) fn moment() -> Moment {
-        Moment::new(now(), [7; 32])
+    pub(crate) fn context() -> DecisionContext {
+        DecisionContext::new(now(), [7; 32])
     }
 
-    pub(crate) fn later(seconds: i64) -> Moment {
-        Moment::new(now() + TimeDelta::seconds(seconds), [8; 32])
+    pub(crate) fn later(seconds: i64) -> DecisionContext {
+        DecisionContext::new(now() + TimeDelta::seconds(seconds), [8; 32])
     }
 
     pub(crate) fn user(number: u128) -> User {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::accounts::input::Registration;
 use crate::batch::{AccountsWrite, Batch, Change, Decision, Write};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::id::{OtpId, UserId};
 use crate::model::accounts::{
     DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,
@@ -15,10 +15,15 @@ use crate::model::outbox::{Delivery, EventKind};
 use crate::validate::{self, Email, Username};
 
 /// Creates a user whose address is not verified.
-pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: String, moment: &mut Moment) -> User {
+pub(crate) fn new_user(
+    email: Email,
+    username: Option<Username>,
+    password_hash: String,
+    context: &mut DecisionContext,
+) -> User {
     let (username, username_key) = username.map(|username| (username.name, username.key)).unzip();
     User {
-        id: moment.id(),
+        id: context.id(),
         email: email.address,
         email_key: email.key,
         username,
@@ -32,7 +37,7 @@ pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: 
         is_staff: false,
         is_superuser: false,
         session_epoch: 1,
-        date_joined: moment.now(),
+        date_joined: context.now(),
         last_login: None,
         version: 1,
     }
@@ -44,7 +49,7 @@ const MAX_EARLIER: usize = 4;
 
 /// The existing account of an address that is registered again, with its code, and whether it may get another mail
 /// today.
-pub(crate) struct Known {
+pub(crate) struct ExistingAccount {
     pub(crate) user: User,
     pub(crate) otp: Option<Otp>,
     pub(crate) may_be_mailed: bool,
@@ -59,21 +64,21 @@ pub(crate) struct Known {
 pub(crate) fn register(
     form: Registration,
     password_hash: String,
-    known: Option<Known>,
-    moment: &mut Moment,
+    known: Option<ExistingAccount>,
+    context: &mut DecisionContext,
 ) -> Decision<()> {
-    let mut batch = Batch::new(moment);
-    let Some(Known { user, otp, may_be_mailed }) = known else {
-        new_account(form, password_hash, &mut batch, moment);
+    let mut batch = Batch::new(context);
+    let Some(ExistingAccount { user, otp, may_be_mailed }) = known else {
+        new_account(form, password_hash, &mut batch, context);
         return Decision { batch, reply: () };
     };
     // An account that staff changed is in use.
     let is_open = !user.email_verified && user.is_active && !user.is_staff && !user.is_superuser;
-    let earlier = earlier_registrations(&user, otp, moment.now());
+    let earlier = earlier_registrations(&user, otp, context.now());
     if !is_open || !may_be_mailed || earlier.len() > MAX_EARLIER {
         // Beyond the limit, the worker does not send the mail. The job is written anyway, so that every call takes
         // equally long.
-        mail(&mut batch, moment, user.id, MailJob::AlreadyRegistered { user_id: user.id });
+        mail(&mut batch, context, user.id, MailJob::AlreadyRegistered { user_id: user.id });
         return Decision { batch, reply: () };
     }
     let Registration { email, username, first_name, last_name, phone } = form;
@@ -86,19 +91,19 @@ pub(crate) fn register(
         last_name,
         phone,
         password_hash,
-        date_joined: moment.now(),
+        date_joined: context.now(),
         version: user.version + 1,
         ..user
     };
     let id = next.id;
     batch.write(Change::Update(next));
-    put_otp(&mut batch, moment, id, Registrations { earlier, contested: true, address_only: false });
+    put_otp(&mut batch, context, id, Registrations { earlier, contested: true, address_only: false });
     Decision { batch, reply: () }
 }
 
-fn new_account(form: Registration, password_hash: String, batch: &mut Batch, moment: &mut Moment) {
+fn new_account(form: Registration, password_hash: String, batch: &mut Batch, context: &mut DecisionContext) {
     let Registration { email, username, first_name, last_name, phone } = form;
-    let user = User { first_name, last_name, phone, ..new_user(email, username, password_hash, moment) };
+    let user = User { first_name, last_name, phone, ..new_user(email, username, password_hash, context) };
     let data = json!({
         "id": user.id,
         "email": user.email,
@@ -109,8 +114,8 @@ fn new_account(form: Registration, password_hash: String, batch: &mut Batch, mom
     });
     let id = user.id;
     batch.write(Change::Insert(user));
-    put_otp(batch, moment, id, Registrations::default());
-    batch.event(moment, EventKind::CustomerRegistered, id, data);
+    put_otp(batch, context, id, Registrations::default());
+    batch.event(context, EventKind::CustomerRegistered, id, data);
 }
 
 /// The registrations whose codes stay valid when another one takes over the account: the current one and those before
@@ -142,28 +147,28 @@ fn earlier_registrations(user: &User, otp: Option<Otp>, now: Timestamp) -> Vec<E
 
 /// Issues another code for the account as it is, which replaces all earlier codes. If the address was registered more
 /// than once, it is unknown whose password the account holds, so the code proves only the address.
-pub(crate) fn resend_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, before: Option<&Otp>) {
+pub(crate) fn resend_otp(batch: &mut Batch, context: &mut DecisionContext, user_id: UserId, before: Option<&Otp>) {
     let contested = before.is_some_and(|otp| otp.registrations.contested);
-    put_otp(batch, moment, user_id, Registrations { earlier: Vec::new(), contested, address_only: contested });
+    put_otp(batch, context, user_id, Registrations { earlier: Vec::new(), contested, address_only: contested });
 }
 
 /// Issues a new code for a user, and queues its mail.
-fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, registrations: Registrations) {
-    let otp_id: OtpId = moment.id();
+fn put_otp(batch: &mut Batch, context: &mut DecisionContext, user_id: UserId, registrations: Registrations) {
+    let otp_id: OtpId = context.id();
     batch.write(AccountsWrite::PutOtp(Otp {
         id: otp_id,
         user_id,
         tries_left: OTP_TRIES,
-        expires_at: moment.now() + TimeDelta::minutes(OTP_LIFETIME_MINUTES),
+        expires_at: context.now() + TimeDelta::minutes(OTP_LIFETIME_MINUTES),
         used_at: None,
         registrations,
     }));
-    mail(batch, moment, user_id, MailJob::VerifyEmail { user_id, otp_id });
+    mail(batch, context, user_id, MailJob::VerifyEmail { user_id, otp_id });
 }
 
-/// Queues a mail. Mails about the same `thing` are sent in order.
-pub(crate) fn mail(batch: &mut Batch, moment: &mut Moment, thing: UserId, job: MailJob) {
-    let delivery = Delivery::mail(moment.id(), thing.0, job, moment.now());
+/// Queues a mail. Mails about the same `subject` are sent in order.
+pub(crate) fn mail(batch: &mut Batch, context: &mut DecisionContext, subject: UserId, job: MailJob) {
+    let delivery = Delivery::mail(context.id(), subject.0, job, context.now());
     batch.write(Change::Insert(delivery));
 }
 
@@ -182,10 +187,10 @@ pub(crate) fn spend_try(
     person: Option<(&User, &Otp)>,
     counted: Option<DailyCount>,
     limit: Option<u32>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Decision<Vec<OtpId>> {
-    let mut batch = Batch::new(moment);
-    let now = moment.now();
+    let mut batch = Batch::new(context);
+    let now = context.now();
     let limit = limit.map_or(i64::MAX, i64::from);
     let allowed = DailyCount::next(counted, now, limit).is_some();
     let person = person.filter(|_| allowed).map(|(user, otp)| (user.id, otp.id, open_codes(otp, user, now)));
@@ -205,16 +210,16 @@ pub(crate) fn prove_address(
     otp: &Otp,
     tried: OtpId,
     is_taken: impl Fn(&str) -> bool,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Option<Decision<String>> {
-    let now = moment.now();
+    let now = context.now();
     // The last try is already spent, but still counts.
     if otp.used_at.is_some() || !user.is_active || user.email_verified {
         return None;
     }
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     let proven = if otp.id == tried {
-        Some(user).filter(|_| now < otp.expires_at).map(|user| without_doubt(user, otp, &mut batch, moment))
+        Some(user).filter(|_| now < otp.expires_at).map(|user| without_doubt(user, otp, &mut batch, context))
     } else {
         let earlier =
             otp.registrations.earlier.iter().find(|earlier| earlier.otp_id == tried && now < earlier.expires_at);
@@ -231,11 +236,11 @@ pub(crate) fn prove_address(
 }
 
 /// The account as it is. If its password may be anyone's, it is removed, and the owner is mailed a link to set one.
-fn without_doubt(user: User, otp: &Otp, batch: &mut Batch, moment: &mut Moment) -> User {
+fn without_doubt(user: User, otp: &Otp, batch: &mut Batch, context: &mut DecisionContext) -> User {
     if !otp.registrations.address_only {
         return user;
     }
-    mail(batch, moment, user.id, MailJob::PasswordResetRequested { email_key: user.email_key.clone() });
+    mail(batch, context, user.id, MailJob::PasswordResetRequested { email_key: user.email_key.clone() });
     User { password_hash: NO_PASSWORD.to_owned(), ..user }
 }
 
@@ -262,14 +267,14 @@ pub(crate) fn remove_unproven(
     otp: Option<&Otp>,
     has_orders: bool,
     before: Timestamp,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Option<Decision<()>> {
     let is_unused = !user.email_verified && !user.is_staff && !user.is_superuser && user.last_login.is_none();
-    let is_waiting = otp.is_some_and(|otp| otp.used_at.is_none() && moment.now() < otp.expires_at);
+    let is_waiting = otp.is_some_and(|otp| otp.used_at.is_none() && context.now() < otp.expires_at);
     if !is_unused || is_waiting || has_orders || user.date_joined >= before {
         return None;
     }
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.delete(user);
     batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     Some(Decision { batch, reply: () })
@@ -277,7 +282,7 @@ pub(crate) fn remove_unproven(
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{later, moment, now, user};
+    use super::super::samples::{context, later, now, user};
     use super::*;
     use crate::batch::RowWrite;
     use crate::model::outbox::Content;
@@ -291,7 +296,7 @@ mod tests {
 
     fn otp(user: &User) -> Otp {
         Otp {
-            id: moment().id(),
+            id: context().id(),
             user_id: user.id,
             tries_left: OTP_TRIES,
             expires_at: now() + TimeDelta::minutes(OTP_LIFETIME_MINUTES),
@@ -317,13 +322,13 @@ mod tests {
         (user.unwrap(), otp.unwrap())
     }
 
-    fn known(user: User, otp: Otp) -> Known {
-        Known { user, otp: Some(otp), may_be_mailed: true }
+    fn known(user: User, otp: Otp) -> ExistingAccount {
+        ExistingAccount { user, otp: Some(otp), may_be_mailed: true }
     }
 
     #[test]
     fn a_new_address_gets_an_account_a_code_and_one_event() {
-        let batch = register(form(), "hash".into(), None, &mut moment()).batch;
+        let batch = register(form(), "hash".into(), None, &mut context()).batch;
         let events = batch
             .writes
             .iter()
@@ -344,7 +349,7 @@ mod tests {
         let inactive = User { is_active: false, ..unproven() };
         for owner in [user(1), staff, inactive] {
             let code = otp(&owner);
-            let batch = register(form(), "hash".into(), Some(known(owner.clone(), code)), &mut moment()).batch;
+            let batch = register(form(), "hash".into(), Some(known(owner.clone(), code)), &mut context()).batch;
             assert_eq!(batch.writes.len(), 1);
             let Write::Row(RowWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
                 panic!("{batch:?}")
@@ -374,7 +379,7 @@ mod tests {
         assert!(proven.email_verified && proven.first_name == "Eve" && proven.password_hash == first.password_hash);
         assert_eq!((proven.username_key.as_deref(), proven.version), (Some("eve"), 3));
         assert!(used.used_at.is_some() && used.registrations == Registrations::default());
-        assert_eq!(prove(code.id, true).0.username, None, "somebody else has the name by now");
+        assert_eq!(prove(code.id, true).0.username, None, "the name was taken in the meantime");
         // The earlier code still expires at its own time.
         assert_eq!(next.open_codes(later(600).now()), [next.id]);
         assert!(prove_address(second.clone(), &next, code.id, |_| false, &mut later(600)).is_none());
@@ -409,7 +414,7 @@ mod tests {
     #[test]
     fn a_code_that_was_asked_for_proves_no_password_of_a_contested_address() {
         let person = unproven();
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         resend_otp(&mut batch, &mut later(1), person.id, Some(&otp(&person)));
         let again = |batch: &Batch| match &batch.writes[0] {
             Write::Accounts(AccountsWrite::PutOtp(otp)) => otp.clone(),
@@ -419,7 +424,7 @@ mod tests {
 
         let (second, next) =
             written(&register(form(), "2".into(), Some(known(person, again(&batch))), &mut later(2)).batch);
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         resend_otp(&mut batch, &mut later(3), second.id, Some(&next));
         let asked = again(&batch);
         assert!(asked.registrations.address_only && asked.registrations.earlier.is_empty());
@@ -441,8 +446,8 @@ mod tests {
     #[test]
     fn beyond_the_days_mails_an_address_is_not_registered_again() {
         let person = unproven();
-        let known = Known { otp: Some(otp(&person)), user: person, may_be_mailed: false };
-        let batch = register(form(), "hash".into(), Some(known), &mut moment()).batch;
+        let known = ExistingAccount { otp: Some(otp(&person)), user: person, may_be_mailed: false };
+        let batch = register(form(), "hash".into(), Some(known), &mut context()).batch;
         assert!(matches!(&batch.writes[..], [Write::Row(RowWrite::Delivery(_))]));
     }
 
@@ -467,7 +472,7 @@ mod tests {
         let code = otp(&person);
         let day = DailyCount::day_of(now());
         let spent =
-            |count, limit| spend_try(Some((&person, &code)), Some(DailyCount { day, count }), limit, &mut moment());
+            |count, limit| spend_try(Some((&person, &code)), Some(DailyCount { day, count }), limit, &mut context());
         assert_eq!(spent(19, Some(20)).reply, [code.id]);
         assert!(spent(19, Some(20)).batch.writes.iter().any(|write| matches!(
             write,
@@ -477,12 +482,12 @@ mod tests {
         assert!(!spent(20, Some(20)).batch.is_empty(), "it takes as long");
         assert_eq!(spent(20, None).reply, [code.id]);
         let yesterday = Some(DailyCount { day: day - 1, count: 20 });
-        assert_eq!(spend_try(Some((&person, &code)), yesterday, Some(20), &mut moment()).reply, [code.id]);
+        assert_eq!(spend_try(Some((&person, &code)), yesterday, Some(20), &mut context()).reply, [code.id]);
     }
 
     #[test]
     fn an_unknown_address_commits_as_well() {
-        let decision = spend_try(None, None, Some(20), &mut moment());
+        let decision = spend_try(None, None, Some(20), &mut context());
         assert!(!decision.batch.is_empty() && decision.reply.is_empty());
     }
 
@@ -490,11 +495,11 @@ mod tests {
     fn the_last_try_counts_and_a_replaced_code_does_not() {
         let person = unproven();
         let code = Otp { tries_left: 0, ..otp(&person) };
-        let decision = prove_address(person.clone(), &code, code.id, |_| false, &mut moment()).unwrap();
+        let decision = prove_address(person.clone(), &code, code.id, |_| false, &mut context()).unwrap();
         let (proven, _) = written(&decision.batch);
         assert!(proven.email_verified && proven.version == 2);
         let other = later(1).id();
-        assert!(prove_address(person.clone(), &code, other, |_| false, &mut moment()).is_none());
+        assert!(prove_address(person.clone(), &code, other, |_| false, &mut context()).is_none());
         assert!(prove_address(person, &code, code.id, |_| false, &mut later(600)).is_none());
     }
 

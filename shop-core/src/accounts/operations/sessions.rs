@@ -5,13 +5,13 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::accounts::view::TokenPair;
-use crate::batch::{Batch, Change, Decision, Require};
-use crate::clock::{Moment, Timestamp};
+use crate::batch::{Batch, Change, Decision, Precondition};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
 use crate::model::accounts::{Rotation, Session, User};
 use crate::secret::{Secret, hash_token};
-use crate::security::token::{Claims, Kind, TokenSigner};
+use crate::security::token::{Claims, TokenKind, TokenSigner};
 use crate::shop::Settings;
 
 /// The maximum number of remembered exchanges per session. A client that refreshes faster is not just two tabs.
@@ -61,10 +61,11 @@ impl<'a> Issuer<'a> {
     }
 
     /// Opens a session of a user, in the user's current epoch.
-    pub(crate) fn open(&self, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
-        let id = moment.id();
-        let now = moment.now();
-        let origin = Origin { access_id: moment.id::<SessionId>().0, refresh_id: moment.id::<SessionId>().0, at: now };
+    pub(crate) fn open(&self, user: &User, context: &mut DecisionContext) -> Result<(Session, TokenPair)> {
+        let id = context.id();
+        let now = context.now();
+        let origin =
+            Origin { access_id: context.id::<SessionId>().0, refresh_id: context.id::<SessionId>().0, at: now };
         let (tokens, expires_at) = self.pair(user.id, id, now, &origin)?;
         let session = Session {
             id,
@@ -110,8 +111,8 @@ impl<'a> Issuer<'a> {
             let claims = Claims { kind, user, session: session_id, id, issued_at, expires_at };
             Ok((self.signer.sign(&claims)?, expires_at))
         };
-        let (access, _) = token(Kind::Access, self.access_lifetime, origin.access_id)?;
-        let (refresh, expires_at) = token(Kind::Refresh, self.refresh_lifetime, origin.refresh_id)?;
+        let (access, _) = token(TokenKind::Access, self.access_lifetime, origin.access_id)?;
+        let (refresh, expires_at) = token(TokenKind::Refresh, self.refresh_lifetime, origin.refresh_id)?;
         Ok((TokenPair { session_id, user_id: user, access, refresh }, expires_at))
     }
 }
@@ -121,16 +122,16 @@ pub(crate) fn sign_in(
     user: User,
     rehashed: Option<String>,
     issuer: Issuer<'_>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<(TokenPair, User)>> {
-    let (session, tokens) = issuer.open(&user, moment)?;
+    let (session, tokens) = issuer.open(&user, context)?;
     let user = User {
         password_hash: rehashed.unwrap_or(user.password_hash),
-        last_login: Some(moment.now()),
+        last_login: Some(context.now()),
         version: user.version + 1,
         ..user
     };
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Update(user.clone()));
     batch.write(Change::Insert(session));
     Ok(Decision { batch, reply: (tokens, user) })
@@ -167,38 +168,38 @@ pub(crate) fn refresh(
     user: &User,
     token: &Secret,
     issuer: Issuer<'_>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Exchange>> {
     let hash = hash_token(token.expose());
     if hash == session.refresh_hash {
-        let mut batch = Batch::new(moment);
-        batch.require(Require::LiveSession(session.id, user.id));
-        let (session, tokens) = issuer.rotate(session, moment.now())?;
+        let mut batch = Batch::new(context);
+        batch.require(Precondition::LiveSession(session.id, user.id));
+        let (session, tokens) = issuer.rotate(session, context.now())?;
         batch.write(Change::Update(session));
         return Ok(Decision { batch, reply: Exchange::Pair(tokens) });
     }
-    let Some(rotation) = exchanged(session, hash, moment.now()) else {
-        return Ok(revoke(session, moment).map(|()| Exchange::Replayed));
+    let Some(rotation) = exchanged(session, hash, context.now()) else {
+        return Ok(revoke(session, context).map(|()| Exchange::Replayed));
     };
     let (tokens, _) = issuer.successor(session, rotation)?;
     let successor = hash_token(tokens.refresh.expose());
     // A server with another key or other lifetimes would issue another pair. That is not a replay.
     let same = successor == session.refresh_hash || session.rotations.iter().any(|later| later.hash == successor);
     let reply = if same { Exchange::Pair(tokens) } else { Exchange::Unrepeatable };
-    Ok(Decision::unchanged(moment, reply))
+    Ok(Decision::unchanged(context, reply))
 }
 
 /// Ends a session.
-pub(crate) fn revoke(session: &Session, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
-    let revoked_at = Some(moment.now());
+pub(crate) fn revoke(session: &Session, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
+    let revoked_at = Some(context.now());
     batch.write(Change::Update(Session { revoked_at, version: session.version + 1, ..session.clone() }));
     Decision { batch, reply: () }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{later, moment, user};
+    use super::super::samples::{context, later, user};
     use super::*;
     use crate::batch::{RowWrite, Write};
     use crate::secret::Keys;
@@ -223,10 +224,10 @@ mod tests {
     fn a_session_holds_the_hash_of_its_refresh_token_and_lives_as_long() {
         let signer = JwtSigner::new(&Keys::new(&[1; 32]));
         let issuer = Issuer::new(&signer, &Settings::default());
-        let (session, tokens) = issuer.open(&user(1), &mut moment()).unwrap();
+        let (session, tokens) = issuer.open(&user(1), &mut context()).unwrap();
         assert_eq!(session.refresh_hash, hash_token(tokens.refresh.expose()));
         assert!(session.is_live(&user(1), later(86_399).now()) && !session.is_live(&user(1), later(86_400).now()));
-        let claims = signer.read(tokens.access.expose(), Some(Kind::Access), moment().now()).unwrap();
+        let claims = signer.read(tokens.access.expose(), Some(TokenKind::Access), context().now()).unwrap();
         assert_eq!((claims.user, claims.session), (user(1).id, session.id));
         assert!(!format!("{tokens:?}").contains(tokens.access.expose()));
     }
@@ -236,11 +237,11 @@ mod tests {
         let signer = JwtSigner::new(&Keys::new(&[1; 32]));
         let issuer = Issuer::new(&signer, &Settings::default());
         let person = user(1);
-        let (first, tokens) = issuer.open(&person, &mut moment()).unwrap();
+        let (first, tokens) = issuer.open(&person, &mut context()).unwrap();
         let decision = refresh(&first, &person, &tokens.refresh, issuer, &mut later(10)).unwrap();
         let second = written(&decision.batch);
         assert!(matches!(decision.reply, Exchange::Pair(_)) && second.version == 2 && second.revoked_at.is_none());
-        assert_eq!(decision.batch.requires, [Require::LiveSession(second.id, person.id)]);
+        assert_eq!(decision.batch.preconditions, [Precondition::LiveSession(second.id, person.id)]);
         let replay = refresh(&second, &person, &tokens.refresh, issuer, &mut later(20)).unwrap();
         assert!(matches!(replay.reply, Exchange::Replayed));
         assert!(!written(&replay.batch).is_live(&person, later(20).now()));
@@ -255,7 +256,7 @@ mod tests {
         let signer = JwtSigner::new(&Keys::new(&[1; 32]));
         let issuer = Issuer::new(&signer, &Settings::default());
         let person = user(1);
-        let (first, tokens) = issuer.open(&person, &mut moment()).unwrap();
+        let (first, tokens) = issuer.open(&person, &mut context()).unwrap();
         let exchange = |session: &Session, token: &Secret, seconds| {
             refresh(session, &person, token, issuer, &mut later(seconds)).unwrap()
         };
@@ -287,7 +288,7 @@ mod tests {
         let (signer, other) = (JwtSigner::new(&Keys::new(&[1; 32])), JwtSigner::new(&Keys::new(&[2; 32])));
         let settings = Settings { refresh_token_lifetime: TimeDelta::seconds(1), ..Settings::default() };
         let issuer = Issuer::new(&signer, &Settings::default());
-        let (first, tokens) = issuer.open(&user(1), &mut moment()).unwrap();
+        let (first, tokens) = issuer.open(&user(1), &mut context()).unwrap();
         let second = written(&refresh(&first, &user(1), &tokens.refresh, issuer, &mut later(1)).unwrap().batch);
         for changed in [Issuer::new(&other, &Settings::default()), Issuer::new(&signer, &settings)] {
             let again = refresh(&second, &user(1), &tokens.refresh, changed, &mut later(2)).unwrap();
@@ -300,7 +301,7 @@ mod tests {
         let signer = JwtSigner::new(&Keys::new(&[1; 32]));
         let settings = Settings { session_lifetime: TimeDelta::seconds(90_000), ..Settings::default() };
         let issuer = Issuer::new(&signer, &settings);
-        let (first, tokens) = issuer.open(&user(1), &mut moment()).unwrap();
+        let (first, tokens) = issuer.open(&user(1), &mut context()).unwrap();
         let decision = refresh(&first, &user(1), &tokens.refresh, issuer, &mut later(86_000)).unwrap();
         let (second, pair) = (written(&decision.batch), decision.reply.pair());
         assert_eq!(second.expires_at, later(90_000).now());

@@ -23,7 +23,7 @@ impl Accounts<'_> {
     /// [`Settings::unverified_account_ttl`]: crate::shop::Settings::unverified_account_ttl
     pub(crate) async fn remove_unproven(&self) -> Result<u32> {
         let Some(ttl) = self.shop.settings().unverified_account_ttl else { return Ok(0) };
-        let before = self.shop.moment().now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
+        let before = self.shop.context().now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
         let (mut removed, mut after) = (0, UserId(uuid::Uuid::nil()));
         let mut drafted = None;
         loop {
@@ -59,17 +59,18 @@ impl Accounts<'_> {
         let filter = OrderFilter { customer_id: Some(user.id), ..OrderFilter::default() };
         let one = PageRequest::<OrderSort> { position: Position::Start, size: 1, ..PageRequest::default() };
         self.shop
-            .execute(&Actor::system(), |mut moment| {
+            .execute(&Actor::system(), |mut context| {
                 let (filter, one) = (&filter, &one);
                 async move {
                     let has_orders = !store.list_orders(filter, one).await?.items.is_empty();
                     let current = store.user(user.id).await?;
                     let otp = store.otp(user.id).await?;
-                    let decision = current
-                        .and_then(|user| decide::remove_unproven(&user, otp.as_ref(), has_orders, before, &mut moment));
+                    let decision = current.and_then(|user| {
+                        decide::remove_unproven(&user, otp.as_ref(), has_orders, before, &mut context)
+                    });
                     Ok(match decision {
                         Some(decision) => decision.map(|()| true),
-                        None => Decision::unchanged(&mut moment, false),
+                        None => Decision::unchanged(&mut context, false),
                     })
                 }
             })

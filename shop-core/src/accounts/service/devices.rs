@@ -7,7 +7,7 @@
 
 use super::Accounts;
 use crate::accounts::input::{Login, identity_key};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
 use crate::secret::Secret;
@@ -19,7 +19,7 @@ impl Accounts<'_> {
     pub fn device_token(&self, user: UserId, shown: Option<&str>) -> Secret {
         let keys = self.shop.keys();
         let known = shown.and_then(|token| keys.open_device_token(token)).filter(|(owner, _)| *owner == user);
-        let (_, device) = known.unwrap_or_else(|| (user, new_device(self.shop.moment())));
+        let (_, device) = known.unwrap_or_else(|| (user, new_device(self.shop.context())));
         keys.device_token(user, device)
     }
 
@@ -49,6 +49,6 @@ impl Accounts<'_> {
     }
 }
 
-fn new_device(mut moment: Moment) -> uuid::Uuid {
-    moment.id::<SessionId>().0
+fn new_device(mut context: DecisionContext) -> uuid::Uuid {
+    context.id::<SessionId>().0
 }

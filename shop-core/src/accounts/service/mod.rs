@@ -4,11 +4,11 @@ mod clean_up;
 mod devices;
 mod identify;
 mod passwords;
-mod people;
 mod registration;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use crate::shop::Shop;
 

@@ -37,14 +37,14 @@ impl Accounts<'_> {
         let password_hash = self.shop.hasher().hash(new).await?;
         let (known, issuer) = (&known, self.issuer());
         self.shop
-            .execute(actor, |mut moment| {
+            .execute(actor, |mut context| {
                 let password_hash = password_hash.clone();
                 async move {
                     let user = store.user(known.id).await?.ok_or(Error::NotAuthenticated)?;
                     if user.password_hash != known.password_hash {
                         return Err(Error::invalid("old_password", WRONG_PASSWORD));
                     }
-                    decide::change(user, password_hash, issuer, &mut moment)
+                    decide::change(user, password_hash, issuer, &mut context)
                 }
             })
             .await
@@ -69,7 +69,7 @@ impl Accounts<'_> {
         let store = self.shop.store();
         let user_id = decode_user_id(uidb64).ok_or(Error::InvalidToken)?;
         let known = store.user(user_id).await?.ok_or(Error::InvalidToken)?;
-        let now = self.shop.moment().now().timestamp();
+        let now = self.shop.context().now().timestamp();
         if !self.opens(token, &known, now) {
             return Err(Error::InvalidToken);
         }
@@ -78,17 +78,17 @@ impl Accounts<'_> {
         let new = new.ok_or_else(|| checks.into_error())?;
         let password_hash = self.shop.hasher().hash(new).await?;
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| {
+            .execute(&Actor::anonymous(), |mut context| {
                 let password_hash = password_hash.clone();
                 async move {
                     let user = store.user(user_id).await?.ok_or(Error::InvalidToken)?;
                     // The token covers the stored hash, so the second of two concurrent uses is refused here.
-                    if !self.opens(token, &user, moment.now().timestamp()) {
+                    if !self.opens(token, &user, context.now().timestamp()) {
                         return Err(Error::InvalidToken);
                     }
                     let email = user.email.clone();
-                    let decision = decide::reset(user, password_hash, &mut moment).map(|()| email);
-                    self.with_guest_orders(decision, user_id, &mut moment).await
+                    let decision = decide::reset(user, password_hash, &mut context).map(|()| email);
+                    self.with_guest_orders(decision, user_id, &mut context).await
                 }
             })
             .await

@@ -5,7 +5,7 @@ use crate::accounts::input::{EmailInput, RegisterInput, USERNAME_TAKEN, VerifyOt
 use crate::accounts::operations::registration as decide;
 use crate::actor::Actor;
 use crate::batch::{Batch, Decision};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::id::{OtpId, UserId};
@@ -32,7 +32,7 @@ impl Accounts<'_> {
         let (form, password) = input.check(checks, username)?;
         let password_hash = self.shop.hasher().hash(password).await?;
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| {
+            .execute(&Actor::anonymous(), |mut context| {
                 let (form, password_hash) = (form.clone(), password_hash.clone());
                 async move {
                     if let Some(username) = &form.username
@@ -40,8 +40,8 @@ impl Accounts<'_> {
                     {
                         return Err(Error::invalid("username", USERNAME_TAKEN));
                     }
-                    let known = self.known(&form.email.key, moment.now()).await?;
-                    Ok(decide::register(form, password_hash, known, &mut moment))
+                    let known = self.known(&form.email.key, context.now()).await?;
+                    Ok(decide::register(form, password_hash, known, &mut context))
                 }
             })
             .await?;
@@ -57,7 +57,7 @@ impl Accounts<'_> {
 
     /// The account of a folded address, and what a new registration of it depends on. The same reads are made for an
     /// unknown address, so that the call takes equally long.
-    async fn known(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::Known>> {
+    async fn known(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::ExistingAccount>> {
         let store = self.shop.store();
         let user = store.user_by_email(email_key).await?;
         let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
@@ -67,7 +67,7 @@ impl Accounts<'_> {
             // Taking over an unverified account locks it first, with an additional statement; compensate for that.
             store.user(UserId(uuid::Uuid::nil())).await?;
         }
-        Ok(user.map(|user| decide::Known { user, otp, may_be_mailed }))
+        Ok(user.map(|user| decide::ExistingAccount { user, otp, may_be_mailed }))
     }
 
     /// Whether a user may be sent another mail today of those that anyone can request.
@@ -90,7 +90,7 @@ impl Accounts<'_> {
         let limit = self.shop.settings().max_otp_tries_per_day;
         let (user_id, codes) = self
             .shop
-            .execute(&Actor::anonymous(), |mut moment| {
+            .execute(&Actor::anonymous(), |mut context| {
                 let email_key = &email_key;
                 async move {
                     let user = store.user_by_email(email_key).await?;
@@ -98,7 +98,7 @@ impl Accounts<'_> {
                     let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
                     let otp = store.otp(user_id).await?;
                     let counted = store.daily_count(user_id, DailyLimit::OtpTries).await?;
-                    let decision = decide::spend_try(user.as_ref().zip(otp.as_ref()), counted, limit, &mut moment);
+                    let decision = decide::spend_try(user.as_ref().zip(otp.as_ref()), counted, limit, &mut context);
                     Ok(decision.map(|codes| (user_id, codes)))
                 }
             })
@@ -111,13 +111,13 @@ impl Accounts<'_> {
             return Err(Error::InvalidOtp);
         };
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| async move {
+            .execute(&Actor::anonymous(), |mut context| async move {
                 let user = store.user(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let otp = store.otp(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let is_taken = self.is_earlier_name_taken(&user, &otp, tried).await?;
-                let decision = decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment);
+                let decision = decide::prove_address(user, &otp, tried, |_| is_taken, &mut context);
                 let decision = decision.ok_or(Error::InvalidOtp)?;
-                self.with_guest_orders(decision, user_id, &mut moment).await
+                self.with_guest_orders(decision, user_id, &mut context).await
             })
             .await
     }
@@ -128,10 +128,10 @@ impl Accounts<'_> {
         &self,
         decision: Decision<String>,
         user: UserId,
-        moment: &mut Moment,
+        context: &mut DecisionContext,
     ) -> Result<Decision<()>> {
         let Decision { mut batch, reply: email } = decision;
-        self.shop.orders().claim(user, &email, moment, &mut batch).await?;
+        self.shop.orders().claim(user, &email, context, &mut batch).await?;
         Ok(Decision { batch, reply: () })
     }
 
@@ -159,12 +159,12 @@ impl Accounts<'_> {
     /// Queues a mail to an address for which no user is known yet.
     pub(super) async fn leave_mail(&self, job: MailJob) -> Result<()> {
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| {
+            .execute(&Actor::anonymous(), |mut context| {
                 let job = job.clone();
                 async move {
-                    let mut batch = Batch::new(&mut moment);
-                    let nobody = moment.id();
-                    decide::mail(&mut batch, &mut moment, nobody, job);
+                    let mut batch = Batch::new(&mut context);
+                    let nobody = context.id();
+                    decide::mail(&mut batch, &mut context, nobody, job);
                     Ok(Decision { batch, reply: () })
                 }
             })

@@ -12,7 +12,7 @@ use crate::model::accounts::{NO_PASSWORD, Session, User};
 use crate::secret::Secret;
 use crate::security;
 use crate::security::password::Verified;
-use crate::security::token::Kind;
+use crate::security::token::TokenKind;
 
 impl Accounts<'_> {
     /// Identifies the holder of an access token. Costs one read, because the session must still be valid.
@@ -20,7 +20,7 @@ impl Accounts<'_> {
     /// # Errors
     /// [`Error::TokenNotValid`] when it is not an access token of this shop, has expired, or its session has ended.
     pub async fn authenticate(&self, access: &str) -> Result<Actor> {
-        let (session, user) = self.live_session(access, Some(Kind::Access), self.shop.moment().now()).await?;
+        let (session, user) = self.live_session(access, Some(TokenKind::Access), self.shop.context().now()).await?;
         Ok(Actor::user(SignedIn {
             user_id: user.id,
             session_id: Some(session.id),
@@ -71,7 +71,7 @@ impl Accounts<'_> {
         let (known, issuer) = (&known, self.issuer());
         let (tokens, user) = self
             .shop
-            .execute(&Actor::anonymous(), |mut moment| {
+            .execute(&Actor::anonymous(), |mut context| {
                 let rehashed = rehashed.clone();
                 async move {
                     let user = store.user(known.id).await?.ok_or(Error::InvalidCredentials)?;
@@ -79,7 +79,7 @@ impl Accounts<'_> {
                     if user.password_hash != known.password_hash || !user.is_active {
                         return Err(Error::InvalidCredentials);
                     }
-                    decide::sign_in(user, rehashed, issuer, &mut moment)
+                    decide::sign_in(user, rehashed, issuer, &mut context)
                 }
             })
             .await?;
@@ -114,9 +114,10 @@ impl Accounts<'_> {
         let issuer = self.issuer();
         let (exchange, user) = self
             .shop
-            .execute(&Actor::anonymous(), |mut moment| async move {
-                let (session, user) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                let decision = decide::refresh(&session, &user, token, issuer, &mut moment)?;
+            .execute(&Actor::anonymous(), |mut context| async move {
+                let (session, user) =
+                    self.live_session(token.expose(), Some(TokenKind::Refresh), context.now()).await?;
+                let decision = decide::refresh(&session, &user, token, issuer, &mut context)?;
                 Ok(decision.map(|exchange| (exchange, user.id)))
             })
             .await?;
@@ -133,10 +134,10 @@ impl Accounts<'_> {
     /// # Errors
     /// [`Error::TokenNotValid`] when it would be refused.
     pub async fn verify_token(&self, token: &Secret) -> Result<()> {
-        let now = self.shop.moment().now();
+        let now = self.shop.context().now();
         let claims = self.shop.signer().read(token.expose(), None, now)?;
         let (session, _) = self.live_session(token.expose(), None, now).await?;
-        let used_up = claims.kind == Kind::Refresh && !decide::is_exchangeable(&session, token.expose(), now);
+        let used_up = claims.kind == TokenKind::Refresh && !decide::is_exchangeable(&session, token.expose(), now);
         if used_up { Err(Error::TokenNotValid) } else { Ok(()) }
     }
 
@@ -145,8 +146,8 @@ impl Accounts<'_> {
     /// # Errors
     /// [`Error::TokenNotValid`] when it is not a refresh token of this shop, or has expired.
     pub fn session_of(&self, token: &Secret) -> Result<SessionId> {
-        let now = self.shop.moment().now();
-        Ok(self.shop.signer().read(token.expose(), Some(Kind::Refresh), now)?.session)
+        let now = self.shop.context().now();
+        Ok(self.shop.signer().read(token.expose(), Some(TokenKind::Refresh), now)?.session)
     }
 
     /// Ends the session of a refresh token.
@@ -155,9 +156,9 @@ impl Accounts<'_> {
     /// [`Error::TokenNotValid`] when it is not a refresh token of a live session.
     pub async fn logout(&self, token: &Secret) -> Result<()> {
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| async move {
-                let (session, _) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                Ok(decide::revoke(&session, &mut moment))
+            .execute(&Actor::anonymous(), |mut context| async move {
+                let (session, _) = self.live_session(token.expose(), Some(TokenKind::Refresh), context.now()).await?;
+                Ok(decide::revoke(&session, &mut context))
             })
             .await
     }
@@ -167,7 +168,7 @@ impl Accounts<'_> {
     }
 
     /// The session that a token belongs to, if it is valid.
-    async fn live_session(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<(Session, User)> {
+    async fn live_session(&self, token: &str, kind: Option<TokenKind>, now: Timestamp) -> Result<(Session, User)> {
         let claims = self.shop.signer().read(token, kind, now)?;
         let (session, user) = self.shop.store().session(claims.session).await?.ok_or(Error::TokenNotValid)?;
         let lasts = now < self.issuer().end_of(session.created_at);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::accounts::{
-    ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
+    ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, SuperuserInput, UserFlagsInput,
     VerifyOtpInput,
 };
 use crate::actor::Actor;
@@ -68,10 +68,10 @@ fn user(world: &World, email: &str) -> User {
 /// Overwrites a user directly, bypassing the calls.
 fn overwrite(world: &World, change: impl Fn(User) -> User) {
     let change = &change;
-    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
+    block_on(world.shop.execute(&Actor::system(), |mut context| async move {
         let user = world.store.user_by_email(ADA).await?.unwrap();
         let next = User { version: user.version + 1, ..change(user) };
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         batch.write(Change::Update(next));
         Ok(Decision { batch, reply: () })
     }))
@@ -86,7 +86,7 @@ fn from_registration_to_a_session_that_identifies() {
     assert!(matches!(sign_in(&world, ADA, "wrong"), Err(Error::InvalidCredentials)));
     verify(&world, "ADA@example.com", &code(&world, "Ada@Example.com")).unwrap();
     let session = sign_in(&world, ADA, PASSWORD).unwrap();
-    assert_eq!(session.user.last_login, Some(world.shop.moment().now()));
+    assert_eq!(session.user.last_login, Some(world.shop.context().now()));
     let actor = block_on(world.shop.accounts().authenticate(session.tokens.access.expose())).unwrap();
     assert_eq!(actor.signed_in().unwrap().user_id, session.user.id);
     world.clock.advance(TimeDelta::seconds(300));
@@ -515,8 +515,8 @@ fn superusers_cannot_shut_each_other_out_at_once() {
     };
     let ((ada, ada_id), (bob, bob_id)) = (session(ADA), session("bob@example.com"));
     let out = |actor: &Actor, id| {
-        let input = StandingInput { is_active: false.into(), is_staff: Field::Missing };
-        block_on(accounts.update_standing(actor, id, input))
+        let input = UserFlagsInput { is_active: false.into(), is_staff: Field::Missing };
+        block_on(accounts.update_user_flags(actor, id, input))
     };
     // Both were identified while both were active.
     out(&ada, bob_id).unwrap();
@@ -531,7 +531,7 @@ fn codes_and_hashes_do_not_reach_the_outbox_or_the_log() {
     let events = block_on(world.shop.store().unrelayed_events(10)).unwrap();
     let kinds: BTreeSet<_> = events.iter().map(|event| format!("{:?}", event.kind)).collect();
     assert_eq!((events.len(), kinds.into_iter().next()), (1, Some("CustomerRegistered".to_owned())));
-    let due = block_on(world.store.due_deliveries("mail", world.shop.moment().now(), 10)).unwrap();
+    let due = block_on(world.store.due_deliveries("mail", world.shop.context().now(), 10)).unwrap();
     let code = code(&world, ADA);
     let said = format!("{events:?} {due:?} {:?}", user(&world, ADA));
     assert!(!said.contains(PASSWORD) && !said.contains(&code), "{said}");

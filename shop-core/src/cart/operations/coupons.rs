@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::model::cart::{Cart, MAX_CART_COUPONS};
 use crate::model::catalog::code_key;
-use crate::pricing::Outcome;
+use crate::pricing::CouponOutcome;
 
 /// Adds a coupon to a cart; a coupon that is already there stays as it is.
 ///
@@ -32,12 +32,12 @@ pub const UNUSABLE_COUPON: &str =
 /// # Errors
 /// [`Error::CouponNotApplicable`]. It contains the actual reason if the buyer could use the coupon, or for `staff`;
 /// otherwise [`UNUSABLE_COUPON`].
-pub fn admit_coupon(cart: Cart, code: String, outcome: Outcome, staff: bool) -> Result<Cart> {
+pub fn admit_coupon(cart: Cart, code: String, outcome: CouponOutcome, staff: bool) -> Result<Cart> {
     let reason = match outcome {
-        Outcome::Applied(_) | Outcome::Idle => return Ok(cart),
-        Outcome::Unmet(why) => why,
-        Outcome::Gone(why) if staff => why,
-        Outcome::Gone(_) => Cow::Borrowed(UNUSABLE_COUPON),
+        CouponOutcome::Applied(_) | CouponOutcome::Idle => return Ok(cart),
+        CouponOutcome::Unmet(why) => why,
+        CouponOutcome::Gone(why) if staff => why,
+        CouponOutcome::Gone(_) => Cow::Borrowed(UNUSABLE_COUPON),
     };
     Err(Error::CouponNotApplicable { code, reason: reason.into_owned() })
 }
@@ -77,17 +77,20 @@ mod tests {
 
     #[test]
     fn the_reason_is_told_where_it_is_no_secret() {
-        let reason = |outcome: Outcome, staff: bool| {
+        let reason = |outcome: CouponOutcome, staff: bool| {
             let refusal = admit_coupon(cart(), "CODE".to_owned(), outcome, staff).unwrap_err();
             let Error::CouponNotApplicable { reason, .. } = refusal else { panic!("{refusal:?}") };
             reason
         };
         for why in ["There is no such coupon.", "It has expired.", "You have used it as often as you can."] {
-            assert_eq!(reason(Outcome::Gone(why.into()), false), UNUSABLE_COUPON);
-            assert_eq!(reason(Outcome::Gone(why.into()), true), why);
+            assert_eq!(reason(CouponOutcome::Gone(why.into()), false), UNUSABLE_COUPON);
+            assert_eq!(reason(CouponOutcome::Gone(why.into()), true), why);
         }
-        assert_eq!(reason(Outcome::Unmet("It needs 3 matching pieces.".into()), false), "It needs 3 matching pieces.");
-        for outcome in [Outcome::Applied(crate::money::Amount(1)), Outcome::Idle] {
+        assert_eq!(
+            reason(CouponOutcome::Unmet("It needs 3 matching pieces.".into()), false),
+            "It needs 3 matching pieces."
+        );
+        for outcome in [CouponOutcome::Applied(crate::money::Amount(1)), CouponOutcome::Idle] {
             assert!(admit_coupon(cart(), "CODE".to_owned(), outcome, false).is_ok());
         }
     }

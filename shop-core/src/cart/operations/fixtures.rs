@@ -5,30 +5,30 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 
 use super::open;
-use crate::cart::Goods;
-use crate::clock::Moment;
+use crate::cart::CartContents;
+use crate::clock::DecisionContext;
 use crate::model::cart::Cart;
 use crate::model::catalog::{Product, ProductStatus, Variant};
 use crate::model::inventory::StockLevel;
 use crate::money::{Amount, Currency};
 
-pub(crate) fn moment() -> Moment {
-    Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [3; 32])
+pub(crate) fn context() -> DecisionContext {
+    DecisionContext::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [3; 32])
 }
 
 /// A guest's empty cart that is already stored.
 pub(crate) fn cart() -> Cart {
-    Cart { version: 1, ..open(None, Currency::USD, &mut moment()) }
+    Cart { version: 1, ..open(None, Currency::USD, &mut context()) }
 }
 
 /// Products with one variant each, from pairs of (price, stock on hand).
-pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
-    let mut moment = Moment::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), [4; 32]);
-    let location = moment.id();
-    let mut goods = Goods::default();
+pub(crate) fn goods(things: &[(i64, i64)]) -> CartContents {
+    let mut context = DecisionContext::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), [4; 32]);
+    let location = context.id();
+    let mut goods = CartContents::default();
     for (index, (price, on_hand)) in things.iter().enumerate() {
         let product = Product {
-            id: moment.id(),
+            id: context.id(),
             slug: format!("thing-{index}"),
             name: format!("Thing {index}"),
             description: String::new(),
@@ -39,7 +39,7 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
             images: Vec::new(),
             attributes: serde_json::Map::new(),
             variants: vec![Variant {
-                id: moment.id(),
+                id: context.id(),
                 sku: format!("SKU-{index}"),
                 price: Amount(*price),
                 compare_at_price: None,
@@ -50,8 +50,8 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
                 archived: false,
                 lowest_price_30_days: None,
             }],
-            created_at: moment.now(),
-            updated_at: moment.now(),
+            created_at: context.now(),
+            updated_at: context.now(),
             version: 1,
         };
         goods.stock.push(StockLevel {

@@ -1,13 +1,13 @@
 //! Cleaning up abandoned guest carts.
 
 use crate::batch::{Batch, Decision};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::model::cart::{Cart, CartStatus};
 
 /// Removes the guest carts that were last changed at `before` or earlier, and returns their number. An ordered cart
 /// stays, because its order refers to it. A cart that is changed concurrently has another version, and stays too.
-pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment) -> Decision<u32> {
-    let mut batch = Batch::new(moment);
+pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, context: &mut DecisionContext) -> Decision<u32> {
+    let mut batch = Batch::new(context);
     let mut removed = 0;
     for cart in carts {
         if cart.customer_id.is_none() && cart.status != CartStatus::Ordered && cart.updated_at <= before {
@@ -22,13 +22,13 @@ pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment
 mod tests {
     use super::*;
     use crate::batch::{Change, RowWrite};
-    use crate::cart::operations::fixtures::{cart, moment};
+    use crate::cart::operations::fixtures::{cart, context};
     use crate::id::UserId;
 
     #[test]
     fn only_what_a_guest_left_is_removed() {
-        let mut moment = moment();
-        let before = moment.now();
+        let mut context = context();
+        let before = context.now();
         let old = Cart { updated_at: before, version: 7, ..cart() };
         let customer = Some(UserId(uuid::Uuid::from_u128(1)));
         let carts = [
@@ -38,7 +38,7 @@ mod tests {
             old.clone(),
             Cart { status: CartStatus::Merged, ..old.clone() },
         ];
-        let Decision { batch, reply } = remove_guest_carts(&carts, before, &mut moment);
+        let Decision { batch, reply } = remove_guest_carts(&carts, before, &mut context);
         let delete = RowWrite::Cart(Change::Delete { id: old.id.0, version: 7 });
         assert_eq!((batch.writes, reply), (vec![delete.clone().into(), delete.into()], 2));
     }

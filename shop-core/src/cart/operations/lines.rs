@@ -1,9 +1,9 @@
 //! Adding, changing and removing lines.
 
 use crate::batch::{Batch, Change};
-use crate::cart::Goods;
+use crate::cart::CartContents;
 use crate::cart::input::too_many;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::{CartItemId, UserId, VariantId};
 use crate::model::cart::{Cart, CartItem, CartStatus, MAX_CART_ITEMS};
@@ -12,25 +12,25 @@ use crate::validate::MAX_QUANTITY;
 
 /// Creates an empty cart. Its version is 0 until it is written.
 #[must_use]
-pub fn open(customer_id: Option<UserId>, currency: Currency, moment: &mut Moment) -> Cart {
+pub fn open(customer_id: Option<UserId>, currency: Currency, context: &mut DecisionContext) -> Cart {
     Cart {
-        id: moment.id(),
+        id: context.id(),
         customer_id,
         currency,
         status: CartStatus::Open,
         items: Vec::new(),
         coupons: Vec::new(),
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 0,
     }
 }
 
 /// Adds the changed cart to a batch and counts the change. A cart just created by [`open`] is inserted.
-pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
+pub fn write(mut cart: Cart, context: &DecisionContext, batch: &mut Batch) -> Cart {
     let is_new = cart.version == 0;
     cart.version += 1;
-    cart.updated_at = moment.now();
+    cart.updated_at = context.now();
     let change = if is_new { Change::Insert(cart.clone()) } else { Change::Update(cart.clone()) };
     batch.write(change);
     cart
@@ -44,11 +44,11 @@ pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
 /// less can be sold now.
 pub fn add(
     mut cart: Cart,
-    goods: &Goods,
+    goods: &CartContents,
     variant: VariantId,
     field: &str,
     quantity: i64,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Cart> {
     if goods.on_sale(variant, cart.currency).is_none() {
         return Err(Error::invalid(field, "This is not on sale."));
@@ -63,7 +63,7 @@ pub fn add(
             return Err(Error::invalid(field, format!("A cart holds at most {MAX_CART_ITEMS} different items.")));
         }
         None => {
-            cart.items.push(CartItem { id: moment.id(), variant_id: variant, quantity });
+            cart.items.push(CartItem { id: context.id(), variant_id: variant, quantity });
             quantity
         }
     };
@@ -75,7 +75,7 @@ pub fn add(
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such line; otherwise as [`add`].
-pub fn set_quantity(mut cart: Cart, goods: &Goods, item: CartItemId, quantity: i64) -> Result<Cart> {
+pub fn set_quantity(mut cart: Cart, goods: &CartContents, item: CartItemId, quantity: i64) -> Result<Cart> {
     if quantity == 0 {
         return remove(cart, item);
     }
@@ -106,7 +106,7 @@ pub fn empty(mut cart: Cart) -> Cart {
 
 /// The weight in grams and the subtotal of a cart, by which shipping is priced. Sums saturate, as in a view.
 #[must_use]
-pub fn load(cart: &Cart, goods: &Goods) -> (i64, Amount) {
+pub fn load(cart: &Cart, goods: &CartContents) -> (i64, Amount) {
     let lines = cart.items.iter().filter_map(|item| Some((goods.find(item.variant_id)?.1, item.quantity)));
     let (weight, subtotal) = lines.fold((0_i64, 0_i64), |(weight, subtotal), (variant, quantity)| {
         (
@@ -118,7 +118,7 @@ pub fn load(cart: &Cart, goods: &Goods) -> (i64, Amount) {
 }
 
 /// Checks a cart that now holds `wanted` of one variant.
-fn affordable(cart: &Cart, goods: &Goods, variant: VariantId, wanted: i64) -> Result<()> {
+fn affordable(cart: &Cart, goods: &CartContents, variant: VariantId, wanted: i64) -> Result<()> {
     if wanted > MAX_QUANTITY {
         return Err(Error::invalid("quantity", too_many()));
     }
@@ -139,48 +139,48 @@ mod tests {
     use super::*;
     use crate::batch::RowWrite;
     use crate::cart::CartView;
-    use crate::cart::operations::fixtures::{cart, goods, moment};
+    use crate::cart::operations::fixtures::{cart, context, goods};
     use crate::model::catalog::{PriceRules, ProductStatus};
 
     fn quantities(cart: &Cart) -> Vec<i64> {
         cart.items.iter().map(|item| item.quantity).collect()
     }
 
-    fn variant(goods: &Goods, index: usize) -> VariantId {
+    fn variant(goods: &CartContents, index: usize) -> VariantId {
         goods.products[index].variants[0].id
     }
 
     #[test]
     fn more_of_the_same_adds_up_until_the_stock_ends() {
-        let (goods, mut moment) = (goods(&[(1000, 5), (250, 9)]), moment());
+        let (goods, mut context) = (goods(&[(1000, 5), (250, 9)]), context());
         let (one, two) = (variant(&goods, 0), variant(&goods, 1));
-        let cart = add(cart(), &goods, one, "sku", 2, &mut moment).unwrap();
-        let cart = add(cart, &goods, two, "sku", 1, &mut moment).unwrap();
-        let cart = add(cart, &goods, one, "sku", 3, &mut moment).unwrap();
+        let cart = add(cart(), &goods, one, "sku", 2, &mut context).unwrap();
+        let cart = add(cart, &goods, two, "sku", 1, &mut context).unwrap();
+        let cart = add(cart, &goods, one, "sku", 3, &mut context).unwrap();
         assert_eq!(quantities(&cart), [5, 1]);
-        let refused = add(cart, &goods, one, "sku", 1, &mut moment).unwrap_err();
+        let refused = add(cart, &goods, one, "sku", 1, &mut context).unwrap_err();
         assert!(matches!(refused, Error::OutOfStock { available: 5, .. }));
     }
 
     #[test]
     fn what_is_not_counted_or_back_ordered_has_no_limit_but_the_lines_own() {
-        let (mut goods, mut moment) = (goods(&[(1000, 0), (1000, 0)]), moment());
+        let (mut goods, mut context) = (goods(&[(1000, 0), (1000, 0)]), context());
         goods.stock[0].tracked = false;
         goods.stock[1].backorder = true;
         for index in 0..2 {
             let id = variant(&goods, index);
-            let full = add(cart(), &goods, id, "sku", 10_000, &mut moment).unwrap();
-            assert_eq!(add(full, &goods, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+            let full = add(cart(), &goods, id, "sku", 10_000, &mut context).unwrap();
+            assert_eq!(add(full, &goods, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
         }
     }
 
     #[test]
     fn what_is_not_on_sale_cannot_be_added_and_is_shown_as_gone() {
-        let (mut goods, mut moment) = (goods(&[(1000, 5)]), moment());
+        let (mut goods, mut context) = (goods(&[(1000, 5)]), context());
         let id = variant(&goods, 0);
-        let filled = add(cart(), &goods, id, "sku", 2, &mut moment).unwrap();
+        let filled = add(cart(), &goods, id, "sku", 2, &mut context).unwrap();
         let item = filled.items[0].id;
-        let changes: [fn(&mut Goods); 4] = [
+        let changes: [fn(&mut CartContents); 4] = [
             |goods| goods.products[0].status = ProductStatus::Draft,
             |goods| goods.products[0].status = ProductStatus::Archived,
             |goods| goods.products[0].variants[0].archived = true,
@@ -188,11 +188,11 @@ mod tests {
         ];
         for change in changes {
             change(&mut goods);
-            assert_eq!(add(cart(), &goods, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+            assert_eq!(add(cart(), &goods, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
             let set = set_quantity(filled.clone(), &goods, item, 1).unwrap_err();
             assert!(matches!(set, Error::OutOfStock { available: 0, .. }));
             assert_eq!(
-                CartView::new(&filled, &goods, &PriceRules::default(), moment.now()).items[0].available,
+                CartView::new(&filled, &goods, &PriceRules::default(), context.now()).items[0].available,
                 Some(0)
             );
             assert!(set_quantity(filled.clone(), &goods, item, 0).unwrap().items.is_empty());
@@ -202,28 +202,28 @@ mod tests {
     #[test]
     fn a_cart_has_a_most_of_lines_and_of_money() {
         let many: Vec<_> = (0..=MAX_CART_ITEMS).map(|_| (100, 5)).collect();
-        let (goods, mut moment) = (goods(&many), moment());
+        let (goods, mut context) = (goods(&many), context());
         let mut full = cart();
         for index in 0..MAX_CART_ITEMS {
-            full = add(full, &goods, variant(&goods, index), "sku", 1, &mut moment).unwrap();
+            full = add(full, &goods, variant(&goods, index), "sku", 1, &mut context).unwrap();
         }
         let last = variant(&goods, MAX_CART_ITEMS);
-        assert_eq!(add(full.clone(), &goods, last, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
-        assert!(add(full, &goods, variant(&goods, 0), "sku", 1, &mut moment).is_ok());
+        assert_eq!(add(full.clone(), &goods, last, "sku", 1, &mut context).unwrap_err().code(), "invalid");
+        assert!(add(full, &goods, variant(&goods, 0), "sku", 1, &mut context).is_ok());
 
         let dear = super::super::fixtures::goods(&[(Amount::MAX.0, 10_000)]);
         let id = variant(&dear, 0);
-        let one = add(cart(), &dear, id, "sku", 1, &mut moment).unwrap();
-        assert_eq!(add(one.clone(), &dear, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
-        assert_eq!(add(one, &dear, id, "sku", 9_999, &mut moment).unwrap_err().code(), "invalid");
+        let one = add(cart(), &dear, id, "sku", 1, &mut context).unwrap();
+        assert_eq!(add(one.clone(), &dear, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
+        assert_eq!(add(one, &dear, id, "sku", 9_999, &mut context).unwrap_err().code(), "invalid");
     }
 
     #[test]
     fn lines_are_set_and_removed_by_their_own_id() {
-        let (goods, mut moment) = (goods(&[(1000, 5), (250, 9)]), moment());
-        let cart = add(cart(), &goods, variant(&goods, 0), "sku", 2, &mut moment).unwrap();
-        let cart = add(cart, &goods, variant(&goods, 1), "sku", 2, &mut moment).unwrap();
-        let (first, unknown) = (cart.items[0].id, moment.id());
+        let (goods, mut context) = (goods(&[(1000, 5), (250, 9)]), context());
+        let cart = add(cart(), &goods, variant(&goods, 0), "sku", 2, &mut context).unwrap();
+        let cart = add(cart, &goods, variant(&goods, 1), "sku", 2, &mut context).unwrap();
+        let (first, unknown) = (cart.items[0].id, context.id());
         assert_eq!(quantities(&set_quantity(cart.clone(), &goods, first, 5).unwrap()), [5, 2]);
         assert!(matches!(set_quantity(cart.clone(), &goods, first, 6), Err(Error::OutOfStock { .. })));
         assert!(matches!(set_quantity(cart.clone(), &goods, unknown, 1), Err(Error::NotFound)));
@@ -235,10 +235,10 @@ mod tests {
 
     #[test]
     fn a_new_cart_is_inserted_and_then_updated() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        let first = write(open(None, Currency::USD, &mut moment), &moment, &mut batch);
-        let second = write(first.clone(), &moment, &mut batch);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        let first = write(open(None, Currency::USD, &mut context), &context, &mut batch);
+        let second = write(first.clone(), &context, &mut batch);
         let expected = [RowWrite::Cart(Change::Insert(first)), RowWrite::Cart(Change::Update(second))];
         assert_eq!(batch.writes, expected.map(crate::batch::Write::Row));
     }
@@ -247,12 +247,12 @@ mod tests {
         #[test]
         fn a_view_always_adds_up(lines in proptest::collection::vec((0_i64..1_000_000, 1_i64..10_000), 0..20)) {
             let stock: Vec<_> = lines.iter().map(|(price, quantity)| (*price, *quantity)).collect();
-            let (goods, mut moment) = (goods(&stock), moment());
+            let (goods, mut context) = (goods(&stock), context());
             let mut cart = cart();
             for (index, (_, quantity)) in lines.iter().enumerate() {
-                cart = add(cart, &goods, variant(&goods, index), "sku", *quantity, &mut moment).unwrap();
+                cart = add(cart, &goods, variant(&goods, index), "sku", *quantity, &mut context).unwrap();
             }
-            let view = CartView::new(&cart, &goods, &PriceRules::default(), moment.now());
+            let view = CartView::new(&cart, &goods, &PriceRules::default(), context.now());
             let expected: i64 = lines.iter().map(|(price, quantity)| price * quantity).sum();
             prop_assert_eq!(view.subtotal, Amount(expected));
             prop_assert_eq!(view.total, Amount(expected));

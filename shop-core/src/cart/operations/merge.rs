@@ -1,8 +1,8 @@
 //! Merging a guest's cart at sign-in.
 
 use super::coupons::has_coupon;
-use crate::cart::Goods;
-use crate::clock::Moment;
+use crate::cart::CartContents;
+use crate::clock::DecisionContext;
 use crate::model::cart::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
 use crate::validate::MAX_QUANTITY;
 
@@ -11,14 +11,14 @@ use crate::validate::MAX_QUANTITY;
 /// Quantities of the same variant add up. The guest's quantity never raises a line above what can be sold or what a
 /// line may hold, and never lowers what the customer had. What is not on sale, or no longer fits into the cart, is
 /// dropped.
-pub fn merge(mut own: Cart, mut guest: Cart, goods: &Goods, moment: &mut Moment) -> (Cart, Cart) {
+pub fn merge(mut own: Cart, mut guest: Cart, goods: &CartContents, context: &mut DecisionContext) -> (Cart, Cart) {
     for item in &guest.items {
         let most = goods.availability(item.variant_id, own.currency).sellable.unwrap_or(MAX_QUANTITY).min(MAX_QUANTITY);
         let full = own.items.len() >= MAX_CART_ITEMS;
         match own.items.iter_mut().find(|line| line.variant_id == item.variant_id) {
             Some(line) => line.quantity = line.quantity.max(line.quantity.saturating_add(item.quantity).min(most)),
             None if most > 0 && !full => own.items.push(CartItem {
-                id: moment.id(),
+                id: context.id(),
                 variant_id: item.variant_id,
                 quantity: item.quantity.min(most),
             }),
@@ -37,21 +37,21 @@ pub fn merge(mut own: Cart, mut guest: Cart, goods: &Goods, moment: &mut Moment)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cart::operations::fixtures::{cart, goods, moment};
+    use crate::cart::operations::fixtures::{cart, context, goods};
 
     /// Lines are (index of the variant, quantity).
-    fn filled(goods: &Goods, lines: &[(usize, i64)]) -> Cart {
-        let mut moment = moment();
+    fn filled(goods: &CartContents, lines: &[(usize, i64)]) -> Cart {
+        let mut context = context();
         let mut cart = cart();
         for (index, quantity) in lines {
             let variant_id = goods.products[*index].variants[0].id;
-            cart.items.push(CartItem { id: moment.id(), variant_id, quantity: *quantity });
+            cart.items.push(CartItem { id: context.id(), variant_id, quantity: *quantity });
         }
         cart
     }
 
-    fn merged(goods: &Goods, own: &[(usize, i64)], guest: &[(usize, i64)]) -> Vec<(usize, i64)> {
-        let (own, guest) = merge(filled(goods, own), filled(goods, guest), goods, &mut moment());
+    fn merged(goods: &CartContents, own: &[(usize, i64)], guest: &[(usize, i64)]) -> Vec<(usize, i64)> {
+        let (own, guest) = merge(filled(goods, own), filled(goods, guest), goods, &mut context());
         assert_eq!((own.status, guest.status), (CartStatus::Open, CartStatus::Merged));
         let index = |item: &CartItem| goods.products.iter().position(|p| p.variants[0].id == item.variant_id);
         own.items.iter().map(|item| (index(item).unwrap(), item.quantity)).collect()
@@ -77,11 +77,11 @@ mod tests {
             coupons: codes.iter().map(|&code| code.to_owned()).collect(),
             ..filled(&goods, &[(0, 1)])
         };
-        let (own, _) = merge(with(&["Spring", "VIP"]), with(&["welcome10", "SPRING"]), &goods, &mut moment());
+        let (own, _) = merge(with(&["Spring", "VIP"]), with(&["welcome10", "SPRING"]), &goods, &mut context());
         assert_eq!(own.coupons, ["Spring", "VIP", "welcome10"]);
         let many: Vec<_> = (0..MAX_CART_COUPONS).map(|number| format!("C{number}")).collect();
         let full = Cart { coupons: many.clone(), ..with(&[]) };
-        assert_eq!(merge(full, with(&["more"]), &goods, &mut moment()).0.coupons, many);
+        assert_eq!(merge(full, with(&["more"]), &goods, &mut context()).0.coupons, many);
     }
 
     #[test]

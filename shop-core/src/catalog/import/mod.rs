@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::id::CategoryId;
 use crate::model::catalog::{Product, ProductStatus, Variant};
+use crate::string_enum::StringEnum as _;
 use crate::validate;
-use crate::word::Word as _;
 
 use images::images;
 pub use rows::{ImportTarget, ProductRows, given_slug};
@@ -112,7 +112,7 @@ fn product_row(product: &Product, variant: &Variant, category: Option<&str>) -> 
         ("slug", product.slug.clone()),
         ("name", product.name.clone()),
         ("description", product.description.clone()),
-        ("status", product.status.word().to_owned()),
+        ("status", product.status.as_str().to_owned()),
         ("category", category.unwrap_or_default().to_owned()),
         ("sku", variant.sku.clone()),
         ("price", amount(variant.price)),
@@ -314,7 +314,7 @@ fn found<'s>(stored: &'s Product, input: &VariantInput, alone: bool) -> Option<&
 
 fn status(row: &Cells) -> Field<ProductStatus> {
     let Some(word) = row.get("status") else { return Field::Missing };
-    validate::word(word.trim()).map_or_else(Field::Wrong, Field::Given)
+    validate::string_enum(word.trim()).map_or_else(Field::Wrong, Field::Given)
 }
 
 fn json<T: DeserializeOwned>(row: &Cells, column: &str, why: &str) -> Field<T> {

@@ -6,7 +6,7 @@ use super::Mode;
 use super::check::MAX_DESCRIPTION;
 use crate::batch::{Batch, CatalogWrite, Change, expect_version};
 use crate::catalog::CategoryInput;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::id::CategoryId;
@@ -53,7 +53,7 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
 /// Creates a category in the tree.
 pub(crate) fn create_category(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     tree: &CategoryTree,
     fields: &CategoryFields,
 ) -> Result<Category> {
@@ -62,7 +62,7 @@ pub(crate) fn create_category(
     }
     let name = fields.name.clone().unwrap_or_default();
     let category = Category {
-        id: moment.id(),
+        id: context.id(),
         slug: match &fields.slug {
             Some(slug) => free_slug(tree, slug, None)?,
             None => derived_slug(tree, &name),
@@ -71,8 +71,8 @@ pub(crate) fn create_category(
         description: fields.description.clone().unwrap_or_default(),
         parent_id: fields.parent_id.flatten(),
         position: fields.position.unwrap_or_default(),
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
     check_parent(tree, category.id, category.parent_id)?;
@@ -84,7 +84,7 @@ pub(crate) fn create_category(
 /// Changes a category. Only a new parent changes the shape of the tree.
 pub(crate) fn change_category(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     tree: &CategoryTree,
     id: CategoryId,
     fields: &CategoryFields,
@@ -115,7 +115,7 @@ pub(crate) fn change_category(
         batch.write(CatalogWrite::ReshapeTree { from: tree.version });
     }
     after.version += 1;
-    after.updated_at = moment.now();
+    after.updated_at = context.now();
     batch.write(Change::Update(after.clone()));
     Ok(after)
 }
@@ -184,8 +184,8 @@ mod tests {
     use crate::batch::RowWrite;
     use crate::batch::Write;
 
-    fn moment(seed: u8) -> Moment {
-        Moment::new(chrono::DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [seed; 32])
+    fn context(seed: u8) -> DecisionContext {
+        DecisionContext::new(chrono::DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [seed; 32])
     }
 
     fn apply(tree: &mut CategoryTree, batch: &Batch) {
@@ -205,21 +205,21 @@ mod tests {
     }
 
     fn add(tree: &mut CategoryTree, name: &str, parent: Option<CategoryId>) -> Category {
-        let mut moment = moment(u8::try_from(tree.categories.len()).unwrap());
+        let mut context = context(u8::try_from(tree.categories.len()).unwrap());
         let input = CategoryInput { name: name.into(), ..CategoryInput::default() };
         let mut fields = category_fields(input, Mode::Create).unwrap();
         fields.parent_id = Some(parent);
-        let mut batch = Batch::new(&mut moment);
-        let category = create_category(&mut batch, &mut moment, tree, &fields).unwrap();
+        let mut batch = Batch::new(&mut context);
+        let category = create_category(&mut batch, &mut context, tree, &fields).unwrap();
         apply(tree, &batch);
         category
     }
 
     fn shift(tree: &mut CategoryTree, id: CategoryId, parent: Option<CategoryId>) -> Result<Category> {
-        let mut moment = moment(99);
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context(99);
+        let mut batch = Batch::new(&mut context);
         let fields = CategoryFields { parent_id: Some(parent), ..CategoryFields::default() };
-        let category = change_category(&mut batch, &mut moment, tree, id, &fields, None)?;
+        let category = change_category(&mut batch, &mut context, tree, id, &fields, None)?;
         apply(tree, &batch);
         Ok(category)
     }
@@ -248,10 +248,10 @@ mod tests {
         assert_eq!(add(&mut tree, "Tea & Coffee", None).slug, "tea-coffee");
         assert_eq!(add(&mut tree, "Tea & Coffee", None).slug, "tea-coffee-2");
         let id = tree.categories[0].id;
-        let mut moment = moment(50);
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context(50);
+        let mut batch = Batch::new(&mut context);
         let fields = CategoryFields { slug: Some("tea-coffee-2".to_owned()), ..CategoryFields::default() };
-        let refused = change_category(&mut batch, &mut moment, &tree, id, &fields, None);
+        let refused = change_category(&mut batch, &mut context, &tree, id, &fields, None);
         assert!(matches!(refused, Err(Error::AlreadyExists { field: "slug" })));
         let refused = delete_category(&mut batch, &tree, id, Some(7));
         assert!(matches!(refused, Err(Error::VersionMismatch)));

@@ -87,8 +87,8 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     let attributes = checks.filled(mode.is_whole(), "attributes", input.attributes, attributes);
     let variants = checks.filled(mode.is_whole(), "variants", input.variants, Ok);
     let variants = variants.map(|variants| check_variants(&mut checks, variants, mode, currency));
-    let priceless = !input.price.is_said();
-    if mode.is_whole() || !priceless || input.compare_at_price.is_said() || variants.is_some() {
+    let priceless = !input.price.is_present();
+    if mode.is_whole() || !priceless || input.compare_at_price.is_present() || variants.is_some() {
         checks.optional("currency", input.currency, validate::amounts_in(currency));
     }
     let clears_sku = !mode.is_whole() && is_nothing(&input.sku);
@@ -196,7 +196,7 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
             // A variant copied from another product is a new one.
             variant.id = Field::Missing;
         }
-        let needs_price = mode.is_whole() && !lone && !variant.price.is_said();
+        let needs_price = mode.is_whole() && !lone && !variant.price.is_present();
         if needs_price {
             checks.refuse::<()>(&format!("{prefix}price"), "This field is required.");
         }

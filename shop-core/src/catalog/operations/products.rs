@@ -8,7 +8,7 @@ use super::variants::merge;
 use crate::batch::{Batch, CatalogWrite, Change, InventoryWrite};
 use crate::catalog::ProductView;
 use crate::catalog::price_history::{next_periods, set_lowest_prices};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
 use crate::model::catalog::{PricePeriod, Product, ProductStatus, Variant};
@@ -29,18 +29,18 @@ pub(crate) fn build(
     slug: Option<String>,
     mode: Mode,
     currency: Currency,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Product> {
     let name = fields.name.as_deref().or(stored.map(|product| product.name.as_str())).unwrap_or_default();
     let options = fields.options.as_deref().or(stored.map(|product| product.options.as_slice())).unwrap_or_default();
-    let variants = merge(stored, fields, name, options, mode, moment)?;
+    let variants = merge(stored, fields, name, options, mode, context)?;
     let slug = fields.slug.clone().or_else(|| stored.map(|product| product.slug.clone())).or(slug);
     let currency = match stored {
         Some(product) if product.currency != currency => recurrent(product, fields, currency)?,
         _ => currency,
     };
     Ok(Product {
-        id: stored.map_or_else(|| moment.id(), |product| product.id),
+        id: stored.map_or_else(|| context.id(), |product| product.id),
         slug: slug.unwrap_or_default(),
         name: name.to_owned(),
         description: take(fields.description.as_ref(), stored.map(|product| &product.description)),
@@ -51,8 +51,8 @@ pub(crate) fn build(
         images: take(fields.images.as_ref(), stored.map(|product| &product.images)),
         attributes: take(fields.attributes.as_ref(), stored.map(|product| &product.attributes)),
         variants,
-        created_at: stored.map_or_else(|| moment.now(), |product| product.created_at),
-        updated_at: stored.map_or_else(|| moment.now(), |product| product.updated_at),
+        created_at: stored.map_or_else(|| context.now(), |product| product.created_at),
+        updated_at: stored.map_or_else(|| context.now(), |product| product.updated_at),
         version: stored.map_or(1, |product| product.version),
     })
 }
@@ -102,22 +102,22 @@ fn slug_base(name: &str) -> String {
 /// Writes a new product, with the initial stock of its variants at one location.
 pub(crate) fn write_new(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     mut product: Product,
     fields: &ProductFields,
     place: LocationId,
 ) -> ProductView {
-    set_lowest_prices(None, &mut product, &[], moment.now());
+    set_lowest_prices(None, &mut product, &[], context.now());
     batch.write(Change::Insert(product.clone()));
-    write_prices(batch, moment, None, &product, &[]);
+    write_prices(batch, context, None, &product, &[]);
     let mut levels = Vec::with_capacity(product.variants.len());
     let listed = fields.variants.as_deref().unwrap_or_default();
     for (index, variant) in product.variants.iter().enumerate() {
         let alone = if product.variants.len() == 1 { fields.single.stock } else { None };
         let stock = listed.get(index).and_then(|fields| fields.stock).or(alone).unwrap_or_default();
-        levels.push(open_level(batch, moment, &product, variant, place, stock));
+        levels.push(open_level(batch, context, &product, variant, place, stock));
     }
-    tell(batch, moment, EventKind::ProductCreated, &product);
+    emit_event(batch, context, EventKind::ProductCreated, &product);
     ProductView::new(product, &levels)
 }
 
@@ -133,30 +133,30 @@ pub(crate) struct StoredVariants {
 /// with the initial stock from `fields`.
 pub(crate) fn write_changed(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     stored: &Product,
     mut product: Product,
     StoredVariants { mut levels, history }: StoredVariants,
     (place, fields): (LocationId, Option<&ProductFields>),
 ) -> ProductView {
-    set_lowest_prices(Some(stored), &mut product, &history, moment.now());
+    set_lowest_prices(Some(stored), &mut product, &history, context.now());
     if product == *stored {
         return ProductView::new(product, &levels);
     }
     product.version = stored.version + 1;
-    product.updated_at = moment.now();
+    product.updated_at = context.now();
     batch.write(Change::Update(product.clone()));
-    write_prices(batch, moment, Some(stored), &product, &history);
+    write_prices(batch, context, Some(stored), &product, &history);
     let listed = fields.and_then(|fields| fields.variants.as_deref()).unwrap_or_default();
     for (index, variant) in product.variants.iter().enumerate() {
         if stored.variant(variant.id).is_none() {
             let stock = listed.get(index).and_then(|fields| fields.stock).unwrap_or_default();
-            levels.push(open_level(batch, moment, &product, variant, place, stock));
+            levels.push(open_level(batch, context, &product, variant, place, stock));
         }
     }
     let gone = product.status == ProductStatus::Archived && stored.status != ProductStatus::Archived;
     let kind = if gone { EventKind::ProductDeleted } else { EventKind::ProductUpdated };
-    tell(batch, moment, kind, &product);
+    emit_event(batch, context, kind, &product);
     ProductView::new(product, &levels)
 }
 
@@ -169,27 +169,27 @@ pub(crate) fn archived(product: &Product) -> Option<Product> {
 /// Writes that a product was archived.
 pub(crate) fn archive(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     product: &Product,
     mut archived: Product,
     history: &[PricePeriod],
 ) {
-    set_lowest_prices(Some(product), &mut archived, history, moment.now());
+    set_lowest_prices(Some(product), &mut archived, history, context.now());
     archived.version = product.version + 1;
-    archived.updated_at = moment.now();
-    write_prices(batch, moment, Some(product), &archived, history);
-    tell(batch, moment, EventKind::ProductDeleted, &archived);
+    archived.updated_at = context.now();
+    write_prices(batch, context, Some(product), &archived, history);
+    emit_event(batch, context, EventKind::ProductDeleted, &archived);
     batch.write(Change::Update(archived));
 }
 
 fn write_prices(
     batch: &mut Batch,
-    moment: &Moment,
+    context: &DecisionContext,
     stored: Option<&Product>,
     product: &Product,
     history: &[PricePeriod],
 ) {
-    for period in next_periods(stored, product, history, moment.now()) {
+    for period in next_periods(stored, product, history, context.now()) {
         batch.write(CatalogWrite::PricePeriod(period));
     }
 }
@@ -197,7 +197,7 @@ fn write_prices(
 /// Creates a tracked stock level for a new variant, and records its initial stock as received.
 fn open_level(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     product: &Product,
     variant: &Variant,
     location_id: LocationId,
@@ -218,7 +218,7 @@ fn open_level(
     batch.write(InventoryWrite::InsertLevel(level.clone()));
     if stock != 0 {
         batch.write(InventoryWrite::Movement(Movement {
-            id: moment.id(),
+            id: context.id(),
             variant_id: variant.id,
             sku: variant.sku.clone(),
             location_id,
@@ -226,13 +226,13 @@ fn open_level(
             reason: MovementReason::Received,
             note: "Initial stock".to_owned(),
             order_id: None,
-            created_at: moment.now(),
+            created_at: context.now(),
         }));
     }
     level
 }
 
-fn tell(batch: &mut Batch, moment: &mut Moment, kind: EventKind, product: &Product) {
+fn emit_event(batch: &mut Batch, context: &mut DecisionContext, kind: EventKind, product: &Product) {
     let data = json!({
         "id": product.id,
         "slug": product.slug,
@@ -242,5 +242,5 @@ fn tell(batch: &mut Batch, moment: &mut Moment, kind: EventKind, product: &Produ
         "currency": product.currency,
         "version": product.version,
     });
-    batch.event(moment, kind, product.id, data);
+    batch.event(context, kind, product.id, data);
 }

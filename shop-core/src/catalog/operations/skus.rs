@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::validate::slugify;
 
 /// Letters and digits that are not easily confused (Crockford's base 32).
@@ -16,7 +16,7 @@ const MAX_NAME: usize = 20;
 const MAX_VALUE: usize = 8;
 
 /// Draws a readable SKU: the name, the option values, and some random letters that make it unique.
-pub(super) fn draw(moment: &mut Moment, name: &str, options: &BTreeMap<String, String>) -> String {
+pub(super) fn draw(context: &mut DecisionContext, name: &str, options: &BTreeMap<String, String>) -> String {
     let mut sku = short(name, "item", MAX_NAME);
     for value in options.values() {
         sku.push('-');
@@ -25,7 +25,7 @@ pub(super) fn draw(moment: &mut Moment, name: &str, options: &BTreeMap<String, S
     sku.truncate(MAX_READABLE);
     sku.push('-');
     for _ in 0..DRAWN {
-        let drawn = usize::try_from(moment.below(32)).unwrap_or_default();
+        let drawn = usize::try_from(context.below(32)).unwrap_or_default();
         sku.push(LETTERS.get(drawn).copied().map_or('0', char::from));
     }
     sku
@@ -54,23 +54,23 @@ mod tests {
     use super::*;
     use crate::validate;
 
-    fn moment() -> Moment {
-        Moment::new(chrono::DateTime::UNIX_EPOCH, [3; 32])
+    fn context() -> DecisionContext {
+        DecisionContext::new(chrono::DateTime::UNIX_EPOCH, [3; 32])
     }
 
     #[test]
     fn skus_can_be_read() {
         let options = BTreeMap::from([("Color".into(), "Forest Green".into()), ("Size".into(), "M".into())]);
-        let sku = draw(&mut moment(), "Merino Crew Neck Sweater, unisex", &options);
+        let sku = draw(&mut context(), "Merino Crew Neck Sweater, unisex", &options);
         assert!(sku.starts_with("MERINO-CREW-NECK-FOREST-M-"), "{sku}");
-        assert!(draw(&mut moment(), "抹茶", &BTreeMap::new()).starts_with("ITEM-"));
+        assert!(draw(&mut context(), "抹茶", &BTreeMap::new()).starts_with("ITEM-"));
     }
 
     proptest! {
         #[test]
         fn every_drawn_sku_is_one(name in ".{0,80}|[a-z]{0,80}", values in proptest::collection::vec(".{0,30}", 0..=5)) {
             let options = values.into_iter().enumerate().map(|(number, value)| (number.to_string(), value)).collect();
-            let sku = draw(&mut moment(), &name, &options);
+            let sku = draw(&mut context(), &name, &options);
             prop_assert_eq!(validate::sku(sku.clone()), Ok(sku));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::check::{ProductFields, VariantFields, standard_tax_class};
 use super::{Mode, skus};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::model::catalog::{Product, Variant};
@@ -18,7 +18,7 @@ pub(super) fn merge(
     name: &str,
     options: &[String],
     mode: Mode,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Vec<Variant>> {
     let none = Vec::new();
     let stored = stored.map_or(&none, |product| &product.variants);
@@ -35,7 +35,7 @@ pub(super) fn merge(
             (None, Some(found)) if mode == Mode::Merge => found.price,
             _ => checks.refuse(&format!("variants.{index}.price"), "This field is required.").unwrap_or_default(),
         };
-        merged.push(variant(fields, *found, price, mode, name, moment));
+        merged.push(variant(fields, *found, price, mode, name, context));
     }
     check_stored_combinations(&mut checks, options, &merged);
     checks.finish()?;
@@ -122,7 +122,7 @@ fn variant(
     price: Amount,
     mode: Mode,
     name: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Variant {
     let kept = found.filter(|_| mode == Mode::Merge);
     let options = fields.options.clone().or_else(|| kept.map(|kept| kept.options.clone())).unwrap_or_default();
@@ -131,8 +131,8 @@ fn variant(
     let barcode = fields.barcode.clone().unwrap_or_else(|| kept.and_then(|kept| kept.barcode.clone()));
     let tax_class = fields.tax_class.clone().or_else(|| kept.map(|kept| kept.tax_class.clone()));
     Variant {
-        id: found.map_or_else(|| moment.id(), |found| found.id),
-        sku: sku.unwrap_or_else(|| skus::draw(moment, name, &options)),
+        id: found.map_or_else(|| context.id(), |found| found.id),
+        sku: sku.unwrap_or_else(|| skus::draw(context, name, &options)),
         price,
         compare_at_price,
         options,

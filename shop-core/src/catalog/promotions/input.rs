@@ -103,13 +103,13 @@ impl PromotionInput {
         let code = checks
             .change("code", self.code, validate::or_blank(coupon_code))
             .map_or_else(|| base.and_then(|base| base.code.clone()), Option::flatten);
-        let said = Said {
+        let offer_fields = OfferFields {
             kind: self.kind,
             value: self.value,
             buy_quantity: self.buy_quantity,
             get_quantity: self.get_quantity,
         };
-        let offer = said.check(&mut checks, base.map(|base| base.offer), currency);
+        let offer = offer_fields.check(&mut checks, base.map(|base| base.offer), currency);
         let min_subtotal = checks
             .change("min_subtotal", self.min_subtotal, |text| currency.parse_amount(&text))
             .unwrap_or_else(|| base.and_then(|base| base.min_subtotal));
@@ -161,19 +161,19 @@ impl PromotionInput {
 }
 
 /// The fields of the offer, not yet checked.
-struct Said {
+struct OfferFields {
     kind: Field<String>,
     value: Field<String>,
     buy_quantity: Field<i64>,
     get_quantity: Field<i64>,
 }
 
-impl Said {
+impl OfferFields {
     /// Checks the offer. Missing fields keep their value if the kind stays the same.
     fn check(self, checks: &mut Checks, base: Option<Offer>, currency: Currency) -> Option<Offer> {
         let kind = match base {
             Some(base) if self.kind.is_missing() => Some(base.kind()),
-            _ => checks.required("kind", self.kind, |kind| validate::word(&kind)),
+            _ => checks.required("kind", self.kind, |kind| validate::string_enum(&kind)),
         };
         let Some(kind) = kind else {
             // Without a kind the values have no meaning, but their types can still be checked.
@@ -332,8 +332,8 @@ mod tests {
     fn a_part_keeps_the_rest_and_another_kind_needs_its_own() {
         let first =
             check(json!({"name": "a", "code": "A", "kind": "percent", "value": "10", "usage_limit": 5})).unwrap();
-        let mut moment = crate::cart::operations::fixtures::moment();
-        let base = super::super::operations::create(first.clone(), None, &mut moment).unwrap().reply;
+        let mut context = crate::cart::operations::fixtures::context();
+        let base = super::super::operations::create(first.clone(), None, &mut context).unwrap().reply;
         let part =
             |input: Value| serde_json::from_value::<PromotionInput>(input).unwrap().check(Some(&base), Currency::USD);
         assert_eq!(part(json!({})).unwrap(), first);

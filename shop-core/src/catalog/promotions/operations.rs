@@ -2,7 +2,7 @@
 
 use super::input::CheckedPromotion;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::model::catalog::{Promotion, code_key};
 
@@ -13,11 +13,11 @@ use crate::model::catalog::{Promotion, code_key};
 pub(super) fn create(
     input: CheckedPromotion,
     taken: Option<&Promotion>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Promotion>> {
-    let promotion = promotion(input, moment);
+    let promotion = promotion(input, context);
     refuse_second(&promotion, taken)?;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Insert(promotion.clone()));
     Ok(Decision { batch, reply: promotion })
 }
@@ -30,23 +30,23 @@ pub(super) fn update(
     before: &Promotion,
     input: CheckedPromotion,
     taken: Option<&Promotion>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Promotion>> {
     let promotion = Promotion {
         id: before.id,
         created_at: before.created_at,
         version: before.version + 1,
-        ..promotion(input, moment)
+        ..promotion(input, context)
     };
     refuse_second(&promotion, taken)?;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Update(promotion.clone()));
     Ok(Decision { batch, reply: promotion })
 }
 
 /// Deletes a promotion. Its counts stay, because orders that used it may still be canceled.
-pub(super) fn delete(before: &Promotion, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
+pub(super) fn delete(before: &Promotion, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
     batch.delete(before);
     Decision { batch, reply: () }
 }
@@ -58,9 +58,9 @@ fn refuse_second(promotion: &Promotion, taken: Option<&Promotion>) -> Result<()>
     }
 }
 
-fn promotion(input: CheckedPromotion, moment: &mut Moment) -> Promotion {
+fn promotion(input: CheckedPromotion, context: &mut DecisionContext) -> Promotion {
     Promotion {
-        id: moment.id(),
+        id: context.id(),
         name: input.name,
         code_key: input.code.as_deref().map(code_key),
         code: input.code,
@@ -78,8 +78,8 @@ fn promotion(input: CheckedPromotion, moment: &mut Moment) -> Promotion {
         combinable: input.combinable,
         priority: input.priority,
         active: input.active,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }

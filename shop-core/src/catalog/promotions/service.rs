@@ -48,9 +48,9 @@ impl Catalog<'_> {
         actor.require_staff()?;
         let input = &input.check(None, self.shop.settings().currency)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let taken = self.promotion_with(input.code.as_deref()).await?;
-                let decision = operations::create(input.clone(), taken.as_ref(), &mut moment)?;
+                let decision = operations::create(input.clone(), taken.as_ref(), &mut context)?;
                 Ok(decision.map(|promotion| CountedPromotion { promotion, uses: 0 }))
             })
             .await
@@ -92,9 +92,9 @@ impl Catalog<'_> {
     pub async fn delete_promotion(&self, actor: &Actor, id: PromotionId, expected: Option<i64>) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.promotion_at(actor, id, expected).await?;
-                Ok(operations::delete(&before.promotion, &mut moment))
+                Ok(operations::delete(&before.promotion, &mut context))
             })
             .await
     }
@@ -109,11 +109,11 @@ impl Catalog<'_> {
         actor.require_staff()?;
         let check = &check;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let CountedPromotion { promotion: before, uses } = self.promotion_at(actor, id, expected).await?;
                 let input = check(&before)?;
                 let taken = self.promotion_with(input.code.as_deref()).await?;
-                let decision = operations::update(&before, input, taken.as_ref(), &mut moment)?;
+                let decision = operations::update(&before, input, taken.as_ref(), &mut context)?;
                 Ok(decision.map(|promotion| CountedPromotion { promotion, uses }))
             })
             .await

@@ -41,10 +41,10 @@ impl Catalog<'_> {
         actor.require_staff()?;
         let fields = &category_fields(input, Mode::Create)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let tree = self.shop.store().category_tree().await?;
-                let mut batch = Batch::new(&mut moment);
-                let reply = create_category(&mut batch, &mut moment, &tree, fields)?;
+                let mut batch = Batch::new(&mut context);
+                let reply = create_category(&mut batch, &mut context, &tree, fields)?;
                 Ok(Decision { batch, reply })
             })
             .await
@@ -86,9 +86,9 @@ impl Catalog<'_> {
     pub async fn delete_category(&self, actor: &Actor, id: CategoryId, expected: Option<i64>) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let tree = self.shop.store().category_tree().await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 delete_category(&mut batch, &tree, id, expected)?;
                 Ok(Decision { batch, reply: () })
             })
@@ -108,10 +108,10 @@ impl Catalog<'_> {
         self.shop.store().category(id).await?.ok_or(Error::NotFound)?;
         let fields = &category_fields(input, mode)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let tree = self.shop.store().category_tree().await?;
-                let mut batch = Batch::new(&mut moment);
-                let reply = change_category(&mut batch, &mut moment, &tree, id, fields, expected)?;
+                let mut batch = Batch::new(&mut context);
+                let reply = change_category(&mut batch, &mut context, &tree, id, fields, expected)?;
                 Ok(Decision { batch, reply })
             })
             .await

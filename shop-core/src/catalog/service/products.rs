@@ -9,7 +9,7 @@ use crate::catalog::operations::{
 };
 use crate::catalog::price_history::{begin_history, needs_history};
 use crate::catalog::{ProductInput, ProductView};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::ProductId;
 use crate::model::catalog::{PricePeriod, Product, REDUCTION_WINDOW, Variant};
@@ -43,17 +43,17 @@ impl Catalog<'_> {
         let currency = self.shop.settings().currency;
         let fields = &product_fields(input, Mode::Create, currency)?;
         self.shop
-            .execute(actor, |mut moment| async move {
-                let mut batch = Batch::new(&mut moment);
+            .execute(actor, |mut context| async move {
+                let mut batch = Batch::new(&mut context);
                 self.rely_on_category(&mut batch, fields, None).await?;
                 let slug = match &fields.slug {
                     Some(given) => given.clone(),
-                    None => self.free_slug(fields, reserved, &mut moment).await?,
+                    None => self.free_slug(fields, reserved, &mut context).await?,
                 };
-                let product = build(None, fields, Some(slug), Mode::Create, currency, &mut moment)?;
+                let product = build(None, fields, Some(slug), Mode::Create, currency, &mut context)?;
                 self.refuse_taken(&product, None, fields.slug.is_some()).await?;
                 let place = self.shop.inventory().default_location().await?;
-                let reply = write_new(&mut batch, &mut moment, product, fields, place);
+                let reply = write_new(&mut batch, &mut context, product, fields, place);
                 Ok(Decision { batch, reply })
             })
             .await
@@ -97,12 +97,12 @@ impl Catalog<'_> {
     pub async fn delete_product(&self, actor: &Actor, id: ProductId, expected: Option<i64>) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let product = self.expected(id, expected).await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 if let Some(archived) = archived(&product) {
-                    let history = self.price_history(&product, &archived, &moment).await?;
-                    archive(&mut batch, &mut moment, &product, archived, &history);
+                    let history = self.price_history(&product, &archived, &context).await?;
+                    archive(&mut batch, &mut context, &product, archived, &history);
                 }
                 Ok(Decision { batch, reply: () })
             })
@@ -123,31 +123,36 @@ impl Catalog<'_> {
         self.expected(id, expected).await?;
         let fields = &product_fields(input, mode, currency)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let stored = self.expected(id, expected).await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 self.rely_on_category(&mut batch, fields, Some(&stored)).await?;
-                let product = build(Some(&stored), fields, None, mode, currency, &mut moment)?;
+                let product = build(Some(&stored), fields, None, mode, currency, &mut context)?;
                 self.refuse_taken(&product, Some(&stored), stored.slug != product.slug).await?;
                 let variants: Vec<_> = stored.variants.iter().map(|variant| variant.id).collect();
                 let levels = self.shop.store().stock_of(&variants).await?;
                 let place = self.shop.inventory().default_location().await?;
                 let given = (new_stock == NewStock::Booked).then_some(fields);
-                let history = self.price_history(&stored, &product, &moment).await?;
+                let history = self.price_history(&stored, &product, &context).await?;
                 let variants = StoredVariants { levels, history };
-                let reply = write_changed(&mut batch, &mut moment, &stored, product, variants, (place, given));
+                let reply = write_changed(&mut batch, &mut context, &stored, product, variants, (place, given));
                 Ok(Decision { batch, reply })
             })
             .await
     }
 
     /// The price periods needed for writing this change: usually none, without a read.
-    async fn price_history(&self, stored: &Product, product: &Product, moment: &Moment) -> Result<Vec<PricePeriod>> {
+    async fn price_history(
+        &self,
+        stored: &Product,
+        product: &Product,
+        context: &DecisionContext,
+    ) -> Result<Vec<PricePeriod>> {
         let variants = needs_history(stored, product);
         if variants.is_empty() {
             return Ok(Vec::new());
         }
-        let start = moment.now() - REDUCTION_WINDOW;
+        let start = context.now() - REDUCTION_WINDOW;
         let mut history = self.shop.store().price_history(&variants, Some(start)).await?;
         begin_history(&mut history, stored, &variants);
         Ok(history)
@@ -182,7 +187,7 @@ impl Catalog<'_> {
         &self,
         fields: &ProductFields,
         reserved: &(dyn Fn(&str) -> bool + Sync),
-        moment: &mut Moment,
+        context: &mut DecisionContext,
     ) -> Result<String> {
         let name = fields.name.as_deref().unwrap_or_default();
         for slug in derived_slugs(name) {
@@ -191,7 +196,7 @@ impl Catalog<'_> {
             }
         }
         // Many products have this name; a random number is almost certainly free.
-        Ok(numbered_slug(name, 10 + moment.below(1_000_000_000)))
+        Ok(numbered_slug(name, 10 + context.below(1_000_000_000)))
     }
 
     /// Refuses a slug or SKU that another product has. If a concurrent commit takes one, the guards of this commit

@@ -345,15 +345,15 @@ fn the_history_of_a_price_begins_with_what_an_earlier_release_stored() {
     let made = create(&world, ProductInput { sku: "TEA".into(), ..tea("10") }).unwrap().product;
     let made_variant = made.variants[0].id;
     let older = Product {
-        id: shop.moment().id(),
+        id: shop.context().id(),
         slug: "older".to_owned(),
-        variants: vec![Variant { id: shop.moment().id(), sku: "OLDER".to_owned(), ..made.variants[0].clone() }],
+        variants: vec![Variant { id: shop.context().id(), sku: "OLDER".to_owned(), ..made.variants[0].clone() }],
         ..made
     };
     let ids = (older.id, older.variants[0].id);
     let older = &older;
-    block_on(shop.execute(&Actor::system(), |mut moment| async move {
-        let mut batch = Batch::new(&mut moment);
+    block_on(shop.execute(&Actor::system(), |mut context| async move {
+        let mut batch = Batch::new(&mut context);
         batch.write(Change::Insert(older.clone()));
         let [level] = shop.store().stock_of(&[made_variant]).await?.try_into().unwrap();
         let level = StockLevel { product_id: ids.0, variant_id: ids.1, sku: "OLDER".to_owned(), ..level };

@@ -2,7 +2,7 @@
 
 use super::input::CheckedTaxRate;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::model::catalog::TaxRate;
 
@@ -10,10 +10,14 @@ use crate::model::catalog::TaxRate;
 ///
 /// # Errors
 /// [`Error::AlreadyExists`] when there is one.
-pub(super) fn create(input: CheckedTaxRate, taken: Option<&TaxRate>, moment: &mut Moment) -> Result<Decision<TaxRate>> {
-    let rate = rate(input, moment);
+pub(super) fn create(
+    input: CheckedTaxRate,
+    taken: Option<&TaxRate>,
+    context: &mut DecisionContext,
+) -> Result<Decision<TaxRate>> {
+    let rate = rate(input, context);
     refuse_second(&rate, taken)?;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Insert(rate.clone()));
     Ok(Decision { batch, reply: rate })
 }
@@ -26,19 +30,19 @@ pub(super) fn update(
     before: &TaxRate,
     input: CheckedTaxRate,
     taken: Option<&TaxRate>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<TaxRate>> {
     let rate =
-        TaxRate { id: before.id, created_at: before.created_at, version: before.version + 1, ..rate(input, moment) };
+        TaxRate { id: before.id, created_at: before.created_at, version: before.version + 1, ..rate(input, context) };
     refuse_second(&rate, taken)?;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Update(rate.clone()));
     Ok(Decision { batch, reply: rate })
 }
 
 /// Deletes a rate.
-pub(super) fn delete(before: &TaxRate, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
+pub(super) fn delete(before: &TaxRate, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
     batch.delete(before);
     Decision { batch, reply: () }
 }
@@ -52,10 +56,10 @@ fn refuse_second(rate: &TaxRate, taken: Option<&TaxRate>) -> Result<()> {
     }
 }
 
-fn rate(input: CheckedTaxRate, moment: &mut Moment) -> TaxRate {
+fn rate(input: CheckedTaxRate, context: &mut DecisionContext) -> TaxRate {
     let CheckedTaxRate { name, tax_class, country, region, region_key, rate, applies_to_shipping } = input;
     TaxRate {
-        id: moment.id(),
+        id: context.id(),
         name,
         tax_class,
         country,
@@ -63,8 +67,8 @@ fn rate(input: CheckedTaxRate, moment: &mut Moment) -> TaxRate {
         region_key,
         rate,
         applies_to_shipping,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }

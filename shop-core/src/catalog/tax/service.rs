@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::TaxRateId;
 use crate::model::catalog::{PromotionSort, RulesQuery, TaxRate};
 use crate::page::{Page, PageRequest};
-use crate::region::{self, Breadth, Place};
+use crate::region::{self, Breadth, Jurisdiction};
 
 impl Catalog<'_> {
     /// Lists the tax rates.
@@ -39,9 +39,9 @@ impl Catalog<'_> {
         actor.require_staff()?;
         let input = &input.check(None)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let taken = self.tax_rate_like(input, None).await?;
-                operations::create(input.clone(), taken.as_ref(), &mut moment)
+                operations::create(input.clone(), taken.as_ref(), &mut context)
             })
             .await
     }
@@ -81,8 +81,8 @@ impl Catalog<'_> {
     pub async fn delete_tax_rate(&self, actor: &Actor, id: TaxRateId, expected: Option<i64>) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
-                Ok(operations::delete(&self.tax_rate_at(actor, id, expected).await?, &mut moment))
+            .execute(actor, |mut context| async move {
+                Ok(operations::delete(&self.tax_rate_at(actor, id, expected).await?, &mut context))
             })
             .await
     }
@@ -97,11 +97,11 @@ impl Catalog<'_> {
         actor.require_staff()?;
         let check = &check;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.tax_rate_at(actor, id, expected).await?;
                 let input = check(&before)?;
                 let taken = self.tax_rate_like(&input, Some(id)).await?;
-                operations::update(&before, input, taken.as_ref(), &mut moment)
+                operations::update(&before, input, taken.as_ref(), &mut context)
             })
             .await
     }
@@ -114,7 +114,7 @@ impl Catalog<'_> {
 
     /// Finds another rate of the same class and place, however the place is written.
     async fn tax_rate_like(&self, input: &CheckedTaxRate, changes: Option<TaxRateId>) -> Result<Option<TaxRate>> {
-        let place = |country: &str, region: Option<&str>| Place::of(country, region, Breadth::Wide);
+        let place = |country: &str, region: Option<&str>| Jurisdiction::of(country, region, Breadth::Wide);
         let wanted = place(&input.country, input.region.as_deref());
         let own = wanted.map_or(input.country.as_str(), |place| place.country);
         let tax_countries = [region::countries_of(own), vec![input.country.clone()]].concat();

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::known::{Known, News};
-use super::{goods, people, reads, trade, webhooks};
+use super::{products, reads, trade, users, webhooks};
 use crate::error::{Error, Result};
 use crate::shop::Shop;
 
@@ -17,11 +17,11 @@ pub(super) struct Call {
     /// Seconds that pass before the call.
     pub(super) seconds: i64,
     /// Makes the call on a shop.
-    pub(super) run: Box<dyn Fn(Shop) -> BoxFuture<'static, Answer> + Send + Sync>,
+    pub(super) run: Box<dyn Fn(Shop) -> BoxFuture<'static, CallOutcome> + Send + Sync>,
 }
 
 /// The answer to a call.
-pub(super) struct Answer {
+pub(super) struct CallOutcome {
     /// The complete answer.
     pub(super) text: String,
     /// Ids for later calls.
@@ -30,7 +30,7 @@ pub(super) struct Answer {
     pub(super) is_fault: bool,
 }
 
-impl Answer {
+impl CallOutcome {
     pub(super) fn of<T: Debug>(result: &Result<T>, news: impl FnOnce(&T) -> Vec<News>) -> Self {
         Self {
             text: format!("{result:?}"),
@@ -50,7 +50,7 @@ macro_rules! call {
         (name, Box::new(move |$shop: $crate::shop::Shop| {
             $(let $given = $given.clone();)*
             futures_util::FutureExt::boxed(async move {
-                $crate::conformance::differential::call::Answer::of(&$body.await, $news)
+                $crate::conformance::differential::call::CallOutcome::of(&$body.await, $news)
             })
         }) as $crate::conformance::differential::call::Run)
     }};
@@ -58,14 +58,14 @@ macro_rules! call {
 pub(super) use call;
 
 /// Makes a call on a shop.
-pub(super) type Run = Box<dyn Fn(Shop) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(super) type Run = Box<dyn Fn(Shop) -> BoxFuture<'static, CallOutcome> + Send + Sync>;
 
 impl Call {
     /// Draws the next call: most are by buyers, some by staff, and all kinds of actors read.
     pub(super) fn draw(known: &mut Known) -> Self {
         let (name, run) = match known.below(10) {
-            0 => people::draw(known),
-            1 | 2 => goods::draw(known),
+            0 => users::draw(known),
+            1 | 2 => products::draw(known),
             3 | 4 => reads::draw(known),
             5 if known.once_in(3) => webhooks::draw(known),
             _ => trade::draw(known),

@@ -169,9 +169,9 @@ impl Known {
 
 /// Methods that return a known id of a kind.
 macro_rules! things {
-    ($($thing:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
+    ($($subject:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
         impl Known {$(
-            pub(super) fn $thing(&mut self) -> $id {
+            pub(super) fn $subject(&mut self) -> $id {
                 self.any(|news| if let $pattern = news { Some(*$found) } else { None })
             }
         )+}

@@ -2,25 +2,25 @@
 //!
 //! - `world.rs`: a shop per store, with the same clock, randomness and keys
 //! - `call.rs`: one call, its answer, and the facts in the answer; `known.rs` remembers those
-//! - `people.rs`, `goods.rs`, `trade.rs`, `webhooks.rs`: calls that change something; `reads.rs`: lists with every
+//! - `users.rs`, `products.rs`, `trade.rs`, `webhooks.rs`: calls that change something; `reads.rs`: lists with every
 //!   filter and order
 
 mod call;
-mod goods;
 mod known;
-mod people;
 mod prices;
+mod products;
 mod reads;
 mod trade;
+mod users;
 mod webhooks;
 mod world;
 
 use std::sync::Arc;
 
-use super::lab::{CaseResult, Failure};
+use super::lab::{CaseFailure, CaseResult};
 use crate::store::Store;
 
-use call::{Answer, Call};
+use call::{Call, CallOutcome};
 use known::Known;
 use world::World;
 
@@ -35,7 +35,7 @@ use world::World;
 ///
 /// let stores = ["one", "other"].map(|name| (name, Arc::new(MemoryStore::new()) as Arc<dyn Store>));
 /// block_on(async { Differential::begin(7, stores).await?.play(200).await })?;
-/// # Ok::<(), shop_core::conformance::Failure>(())
+/// # Ok::<(), shop_core::conformance::CaseFailure>(())
 /// ```
 pub struct Differential {
     seed: u64,
@@ -83,13 +83,13 @@ impl Differential {
         for world in &self.worlds {
             let wrong = world.check().await?;
             if !wrong.is_empty() {
-                return Err(Failure::new(format!("seed {}: {}: {wrong:?}", self.seed, world.name())));
+                return Err(CaseFailure::new(format!("seed {}: {}: {wrong:?}", self.seed, world.name())));
             }
         }
         Ok(())
     }
 
-    async fn ask_all(&self, call: &Call) -> CaseResult<Vec<Answer>> {
+    async fn ask_all(&self, call: &Call) -> CaseResult<Vec<CallOutcome>> {
         let mut answers = Vec::new();
         for world in &self.worlds {
             answers.push(world.ask(call).await?);
@@ -98,9 +98,9 @@ impl Differential {
     }
 
     /// The answer on which all stores agree.
-    fn agreed(&self, call: &Call, answers: Vec<Answer>) -> CaseResult<Option<Answer>> {
+    fn agreed(&self, call: &Call, answers: Vec<CallOutcome>) -> CaseResult<Option<CallOutcome>> {
         let Self { seed, calls, worlds, .. } = self;
-        let failure = |what: String| Failure::new(format!("seed {seed}, call {calls}: {}: {what}", call.name));
+        let failure = |what: String| CaseFailure::new(format!("seed {seed}, call {calls}: {}: {what}", call.name));
         let Some(first) = answers.first() else { return Ok(None) };
         if first.is_fault {
             return Err(failure(first.text.clone()));

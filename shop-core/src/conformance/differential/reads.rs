@@ -17,7 +17,7 @@ use crate::page::{Page, PageRequest, SortKey};
 
 /// How a list is paged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turns {
+pub(super) struct PagingMode {
     /// A subset of the sort keys, and their directions.
     order: u32,
     size: u32,
@@ -25,19 +25,19 @@ pub(super) struct Turns {
     page: Option<u32>,
 }
 
-impl Turns {
+impl PagingMode {
     pub(super) fn draw(known: &mut Known) -> Self {
         let page = (!known.once_in(2)).then(|| known.below(3) + 1);
         Self { order: known.below(64), size: known.below(6) + 1, page }
     }
 
     /// Reads the pages.
-    pub(super) async fn read<K: SortKey, T, Reading>(
+    pub(super) async fn read<K: SortKey, T, ReadTx>(
         self,
-        read: impl Fn(PageRequest<K>) -> Reading,
+        read: impl Fn(PageRequest<K>) -> ReadTx,
     ) -> Result<Vec<Page<T>>>
     where
-        Reading: Future<Output = Result<Page<T>>>,
+        ReadTx: Future<Output = Result<Page<T>>>,
     {
         let names = K::all().iter().enumerate().filter_map(|(place, key)| {
             let bits = self.order >> (2 * place) & 3;
@@ -79,7 +79,7 @@ fn locations(pages: &[Page<Location>]) -> Vec<News> {
 }
 
 fn of_catalog(known: &mut Known) -> (String, Run) {
-    let (actor, turns) = (if known.once_in(2) { known.buyer() } else { known.staff() }, Turns::draw(known));
+    let (actor, turns) = (if known.once_in(2) { known.buyer() } else { known.staff() }, PagingMode::draw(known));
     match known.below(4) {
         0 => {
             let slug = known.known(|news| if let News::Product(_, slug) = news { Some(slug.clone()) } else { None });
@@ -113,7 +113,7 @@ fn of_catalog(known: &mut Known) -> (String, Run) {
 }
 
 fn of_orders(known: &mut Known) -> (String, Run) {
-    let (staff, turns) = (known.staff(), Turns::draw(known));
+    let (staff, turns) = (known.staff(), PagingMode::draw(known));
     match known.below(6) {
         4 => {
             let order_id = known.once_in(2).then(|| known.order());
@@ -168,7 +168,7 @@ fn of_orders(known: &mut Known) -> (String, Run) {
 }
 
 fn of_stock(known: &mut Known) -> (String, Run) {
-    let (staff, turns) = (known.staff(), Turns::draw(known));
+    let (staff, turns) = (known.staff(), PagingMode::draw(known));
     let variant_id = known.once_in(3).then(|| known.variant());
     let location_id = known.once_in(3).then(|| known.location());
     let order_id = known.once_in(3).then(|| known.order());
@@ -210,7 +210,7 @@ fn of_stock(known: &mut Known) -> (String, Run) {
 }
 
 fn of_people(known: &mut Known) -> (String, Run) {
-    let (actor, staff, turns) = (known.buyer(), known.staff(), Turns::draw(known));
+    let (actor, staff, turns) = (known.buyer(), known.staff(), PagingMode::draw(known));
     match known.below(5) {
         0 => call!("cart", [actor], |shop| shop.carts().get(&actor)),
         1 => {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::call::{Run, call, input};
 use super::known::{Known, News};
-use super::reads::Turns;
+use super::reads::PagingMode;
 use super::world::BAD_URL;
 use crate::details::ShopDetailsInput;
 use crate::model::outbox::{Delivery, DeliveryStatus};
@@ -20,7 +20,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
     let (staff, id, delivery) = (known.staff(), known.webhook(), known.delivery());
     let events = known.one_of(&["*", "order.*", "product.*", "stock.low", "shipment.updated", "nothing"]);
     let url = known.one_of(&["https://one.example/", "https://two.example/", BAD_URL, "http://plain.example/"]);
-    let turns = Turns::draw(known);
+    let turns = PagingMode::draw(known);
     match known.below(14) {
         0 | 1 => {
             let fields = json!({"url": url, "events": [events], "active": !known.once_in(6)});

@@ -7,23 +7,23 @@ use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
 
-use super::call::{Answer, Call};
+use super::call::{Call, CallOutcome};
 use super::known::News;
 use crate::actor::Actor;
 use crate::clock::{Clock, Random, Timestamp};
-use crate::conformance::lab::{CaseResult, Failure};
+use crate::conformance::lab::{CaseFailure, CaseResult};
 use crate::error::{Error, Result};
 use crate::gateway::ManualGateway;
 use crate::mail::MemoryMailer;
 use crate::model::payments::PaymentFilter;
 use crate::outbox::MemorySender;
 use crate::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::payments::bank::Bank;
+use crate::payments::fake_gateway::FakeGateway;
 use crate::secret::Secret;
 use crate::security::password::{PasswordHasher, Verified};
 use crate::shop::Shop;
 use crate::store::Store;
-use crate::worker::Progress;
+use crate::worker::RoundSummary;
 
 /// A clock that stands still until a call advances it.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub(super) struct World {
     mailer: Arc<MemoryMailer>,
     sender: Arc<MemorySender>,
     /// A fake card gateway, called without a network.
-    cards: Arc<Bank>,
+    cards: Arc<FakeGateway>,
 }
 
 impl World {
@@ -83,7 +83,7 @@ impl World {
         let mailer = Arc::new(MemoryMailer::new());
         let sender = Arc::new(MemorySender::new());
         sender.answer(BAD_URL, 500);
-        let cards = Arc::new(Bank::new("card"));
+        let cards = Arc::new(FakeGateway::new("card"));
         let shop = Shop::builder(store, &[42; 32])
             .clock(Arc::clone(&clock) as _)
             .random(Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed)))))
@@ -95,7 +95,7 @@ impl World {
             .gateway(Arc::clone(&cards) as _)
             .open()
             .await
-            .map_err(|error| Failure::new(format!("{name}: {error:?}")))?;
+            .map_err(|error| CaseFailure::new(format!("{name}: {error:?}")))?;
         Ok(Self { name, shop, clock, mailer, sender, cards })
     }
 
@@ -105,12 +105,12 @@ impl World {
 
     /// Makes a call and delivers what it left in the outbox. It delivers after each call, because concurrent deliveries
     /// would draw random numbers in an order of their own.
-    pub(super) async fn ask(&self, call: &Call) -> CaseResult<Answer> {
+    pub(super) async fn ask(&self, call: &Call) -> CaseResult<CallOutcome> {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
         let mut answer = (call.run)(self.shop.clone()).await;
-        let failure = |error| Failure::new(format!("{}: {error:?}", self.name));
+        let failure = |error| CaseFailure::new(format!("{}: {error:?}", self.name));
         self.ask_bank(call.seconds % 3 == 0).await.map_err(failure)?;
-        self.deliver(&mut answer).await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))?;
+        self.deliver(&mut answer).await.map_err(|error| CaseFailure::new(format!("{}: {error:?}", self.name)))?;
         Ok(answer)
     }
 
@@ -133,11 +133,11 @@ impl World {
 
     /// Delivers until nothing is due. Mails and webhook deliveries become part of the answer, in the order of their
     /// ids.
-    async fn deliver(&self, answer: &mut Answer) -> Result<(), Error> {
+    async fn deliver(&self, answer: &mut CallOutcome) -> Result<(), Error> {
         let worker = self.shop.worker();
         for _ in 0..100 {
             let progress = worker.run_in_turn().await?;
-            if progress == Progress::default() {
+            if progress == RoundSummary::default() {
                 break;
             }
         }
@@ -161,6 +161,6 @@ impl World {
 
     /// The problems that the shop's own checks find.
     pub(super) async fn check(&self) -> CaseResult<Vec<String>> {
-        self.shop.check().await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))
+        self.shop.check().await.map_err(|error| CaseFailure::new(format!("{}: {error:?}", self.name)))
     }
 }

@@ -1,15 +1,15 @@
-//! Stock levels and `Moment`s for tests.
+//! Stock levels and `DecisionContext`s for tests.
 
 use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::batch::{Batch, InventoryWrite, Write};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::id::{LocationId, ProductId, VariantId};
 use crate::model::inventory::{MovementReason, StockLevel};
 
-pub(crate) fn moment() -> Moment {
-    Moment::new(DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [7; 32])
+pub(crate) fn context() -> DecisionContext {
+    DecisionContext::new(DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [7; 32])
 }
 
 pub(crate) fn variant() -> VariantId {

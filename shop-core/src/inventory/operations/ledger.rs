@@ -3,7 +3,7 @@
 use super::low_stock::falls_low;
 use super::reservations::delta;
 use crate::batch::{Batch, InventoryWrite};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, ProductId, VariantId};
 use crate::inventory::TransferView;
@@ -65,14 +65,14 @@ impl Stocked {
 
     fn movement(
         &self,
-        moment: &mut Moment,
+        context: &mut DecisionContext,
         location_id: LocationId,
         delta: i64,
         reason: MovementReason,
         note: &str,
     ) -> Movement {
         Movement {
-            id: moment.id(),
+            id: context.id(),
             variant_id: self.variant_id,
             sku: self.sku.clone(),
             location_id,
@@ -80,7 +80,7 @@ impl Stocked {
             reason,
             note: note.to_owned(),
             order_id: None,
-            created_at: moment.now(),
+            created_at: context.now(),
         }
     }
 }
@@ -99,7 +99,7 @@ pub(crate) struct Adjustment {
 /// Corrects the units on hand at one location: not below 0, nor below the reserved units unless backorders are allowed.
 pub(crate) fn adjust(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     stocked: &Stocked,
     location_id: LocationId,
     adjustment: &Adjustment,
@@ -114,11 +114,11 @@ pub(crate) fn adjust(
             return Err(insufficient(&stocked.sku, level));
         };
         if let Some(low) = falls_low(level, -adjustment.delta) {
-            low.tell(batch, moment);
+            low.emit_event(batch, context);
         }
         batch.write(InventoryWrite::Delta(change));
     }
-    let movement = stocked.movement(moment, location_id, adjustment.delta, adjustment.reason, &adjustment.note);
+    let movement = stocked.movement(context, location_id, adjustment.delta, adjustment.reason, &adjustment.note);
     batch.write(InventoryWrite::Movement(movement.clone()));
     Ok(movement)
 }
@@ -139,7 +139,7 @@ pub(crate) struct Transfer {
 /// Moves units between two locations. Only available units move: reserved units ship from where they are reserved.
 pub(crate) fn transfer(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     stocked: &Stocked,
     transfer: &Transfer,
 ) -> Result<TransferView> {
@@ -150,9 +150,9 @@ pub(crate) fn transfer(
     delta(batch, stocked.variant_id, transfer.from, -transfer.quantity, 0);
     stocked.add(batch, transfer.to, transfer.quantity)?;
     if let Some(low) = falls_low(source, transfer.quantity) {
-        low.tell(batch, moment);
+        low.emit_event(batch, context);
     }
-    let mut movement = |place, delta| stocked.movement(moment, place, delta, MovementReason::Transfer, &transfer.note);
+    let mut movement = |place, delta| stocked.movement(context, place, delta, MovementReason::Transfer, &transfer.note);
     let outgoing = movement(transfer.from, -transfer.quantity);
     let incoming = movement(transfer.to, transfer.quantity);
     batch.write(InventoryWrite::Movement(outgoing.clone()));
@@ -174,24 +174,24 @@ mod tests {
 
     use super::*;
     use crate::batch::Write;
-    use crate::inventory::operations::fixtures::{backordered, deltas, level, location, moment, movements, variant};
+    use crate::inventory::operations::fixtures::{backordered, context, deltas, level, location, movements, variant};
 
     fn stocked(levels: Vec<StockLevel>) -> Stocked {
         Stocked { variant_id: variant(), product_id: level(1, 0, 0).product_id, sku: "A".to_owned(), levels }
     }
 
     fn adjusted(levels: Vec<StockLevel>, place: u8, delta: i64) -> Result<Batch> {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
         let adjustment = Adjustment { delta, reason: MovementReason::Lost, note: "?".to_owned() };
-        adjust(&mut batch, &mut moment, &stocked(levels), location(place), &adjustment).map(|_| batch)
+        adjust(&mut batch, &mut context, &stocked(levels), location(place), &adjustment).map(|_| batch)
     }
 
     fn moved(levels: Vec<StockLevel>, quantity: i64) -> Result<Batch> {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
         let wanted = Transfer { from: location(1), to: location(2), quantity, note: String::new() };
-        transfer(&mut batch, &mut moment, &stocked(levels), &wanted).map(|_| batch)
+        transfer(&mut batch, &mut context, &stocked(levels), &wanted).map(|_| batch)
     }
 
     fn inserted(batch: &Batch) -> Vec<StockLevel> {

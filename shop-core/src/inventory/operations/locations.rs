@@ -1,7 +1,7 @@
 //! Locations; exactly one is the default.
 
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
 use crate::model::inventory::Location;
@@ -29,7 +29,7 @@ pub(crate) struct ChangedLocation {
 /// Creates a location; `all` are the existing ones.
 pub(crate) fn create_location(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     all: &[Location],
     fields: &ChangedLocation,
 ) -> Result<Location> {
@@ -42,13 +42,13 @@ pub(crate) fn create_location(
         None => derived_code(all, &name),
     };
     let location = Location {
-        id: moment.id(),
+        id: context.id(),
         name,
         code,
         country: fields.country.clone().flatten(),
         priority: fields.priority.unwrap_or_default(),
         is_default: fields.is_default.unwrap_or_default(),
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 1,
     };
     if location.is_default {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::batch::RowWrite;
     use crate::batch::Write;
-    use crate::inventory::operations::fixtures::moment;
+    use crate::inventory::operations::fixtures::context;
 
     fn named(name: &str) -> ChangedLocation {
         ChangedLocation { name: Some(name.to_owned()), ..ChangedLocation::default() }
@@ -167,12 +167,12 @@ mod tests {
     }
 
     fn created(all: &mut Vec<Location>, fields: &ChangedLocation) -> Result<Location> {
-        let mut moment = moment();
+        let mut context = context();
         for _ in 0..all.len() {
-            moment.id::<LocationId>();
+            context.id::<LocationId>();
         }
-        let mut batch = Batch::new(&mut moment);
-        let location = create_location(&mut batch, &mut moment, all, fields)?;
+        let mut batch = Batch::new(&mut context);
+        let location = create_location(&mut batch, &mut context, all, fields)?;
         apply(all, &batch);
         Ok(location)
     }
@@ -185,12 +185,12 @@ mod tests {
         let second = created(&mut all, &default).unwrap();
         assert_eq!(all.iter().filter(|location| location.is_default).map(|it| it.id).collect::<Vec<_>>(), [second.id]);
 
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         change_location(&mut batch, &all, first.id, &default).unwrap();
         apply(&mut all, &batch);
         assert_eq!(all.iter().filter(|location| location.is_default).map(|it| it.id).collect::<Vec<_>>(), [first.id]);
 
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         let not_default = ChangedLocation { is_default: Some(false), ..ChangedLocation::default() };
         let refused = change_location(&mut batch, &all, first.id, &not_default);
         assert!(matches!(refused, Err(Error::InvalidTransition { .. })));
@@ -209,11 +209,11 @@ mod tests {
         assert_eq!(created(&mut all, &named("倉庫")).unwrap().code, "location");
         let taken = ChangedLocation { code: Some("location".to_owned()), ..named("x") };
         assert!(matches!(created(&mut all, &taken), Err(Error::AlreadyExists { field: "code" })));
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         let own = all[2].clone();
         assert_eq!(change_location(&mut batch, &all, own.id, &taken).unwrap().name, "x");
         let same = ChangedLocation { priority: Some(own.priority), ..ChangedLocation::default() };
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         assert_eq!(change_location(&mut batch, &all, own.id, &same).unwrap(), own);
         assert!(batch.is_empty(), "what changes nothing is not written");
     }

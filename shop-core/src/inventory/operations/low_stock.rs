@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::id::{LocationId, VariantId};
 use crate::model::inventory::StockLevel;
 use crate::model::outbox::EventKind;
@@ -25,7 +25,7 @@ pub struct LowStock {
 
 impl LowStock {
     /// Adds the event to the batch.
-    pub(crate) fn tell(&self, batch: &mut Batch, moment: &mut Moment) {
+    pub(crate) fn emit_event(&self, batch: &mut Batch, context: &mut DecisionContext) {
         let data = json!({
             "variant_id": self.variant_id,
             "sku": self.sku,
@@ -33,7 +33,7 @@ impl LowStock {
             "available": self.available,
             "low_stock_threshold": self.low_stock_threshold,
         });
-        batch.event(moment, EventKind::StockLow, self.variant_id, data);
+        batch.event(context, EventKind::StockLow, self.variant_id, data);
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn falls_low(level: &StockLevel, taken: i64) -> Option<LowStock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::operations::fixtures::{level, moment, untracked};
+    use crate::inventory::operations::fixtures::{context, level, untracked};
 
     #[test]
     fn it_is_told_on_the_way_down_only() {
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_event_names_the_variant() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        falls_low(&level(1, 1, 0), 1).unwrap().tell(&mut batch, &mut moment);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        falls_low(&level(1, 1, 0), 1).unwrap().emit_event(&mut batch, &mut context);
         assert_eq!(batch.writes.len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::reservations::restock;
 use crate::batch::Batch;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::model::inventory::{Reservation, StockLevel};
 
@@ -14,7 +14,7 @@ use crate::model::inventory::{Reservation, StockLevel};
 /// [`Error::InvalidTransition`] if no location stocks the variant any more.
 pub(crate) fn put_back(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     held: &[Reservation],
     levels: &[StockLevel],
     skip: i64,
@@ -28,7 +28,7 @@ pub(crate) fn put_back(
         quantity -= back;
         if back > 0 {
             let place = place_for(held, levels)?;
-            restock(batch, moment, held.variant_id, &held.sku, place.location_id, back, held.order_id);
+            restock(batch, context, held.variant_id, &held.sku, place.location_id, back, held.order_id);
         }
     }
     Ok(())
@@ -39,30 +39,33 @@ fn place_for<'a>(held: &Reservation, levels: &'a [StockLevel]) -> Result<&'a Sto
     let mut of_variant = levels.iter().filter(|level| level.variant_id == held.variant_id);
     let first = of_variant.clone().next();
     of_variant.find(|level| level.location_id == held.location_id).or(first).ok_or_else(|| {
-        Error::transition(format!("No location holds {} any more: go on without restock and book it in.", held.sku))
+        Error::transition(format!(
+            "No location has stock of {} any more: continue without restock and book a stock adjustment.",
+            held.sku
+        ))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, variant};
+    use crate::inventory::operations::fixtures::{context, deltas, level, location, movements, variant};
     use crate::inventory::operations::{StockLine, allocate, reserve};
     use crate::model::inventory::{MovementReason, ReservationStatus};
 
     /// A line of six units: four from the first location, two from the second.
     fn held() -> Vec<Reservation> {
-        let mut moment = moment();
+        let mut context = context();
         let id = uuid::Uuid::from_u128(7);
         let line = StockLine { order_id: id.into(), order_item_id: id.into(), variant_id: variant(), sku: "A" };
         let allocation = allocate(&[level(1, 4, 0), level(2, 3, 0)], "A", 6).unwrap();
-        reserve(&mut Batch::new(&mut moment), &mut moment, line, &allocation, ReservationStatus::Consumed)
+        reserve(&mut Batch::new(&mut context), &mut context, line, &allocation, ReservationStatus::Consumed)
     }
 
     fn put(levels: &[StockLevel], skip: i64, quantity: i64) -> Result<Batch> {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        put_back(&mut batch, &mut moment, &held(), levels, skip, quantity).map(|()| batch)
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        put_back(&mut batch, &mut context, &held(), levels, skip, quantity).map(|()| batch)
     }
 
     #[test]

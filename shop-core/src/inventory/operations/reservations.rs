@@ -1,7 +1,7 @@
 //! Reserves stock for order lines, and releases or ships it.
 
-use crate::batch::{Batch, Change, InventoryWrite, Require, Write};
-use crate::clock::Moment;
+use crate::batch::{Batch, Change, InventoryWrite, Precondition, Write};
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OrderId, OrderItemId, VariantId};
 use crate::model::inventory::{Movement, MovementReason, Reservation, ReservationStatus, StockDelta, StockLevel};
@@ -25,18 +25,18 @@ pub struct StockLine<'a> {
 /// that becomes low. For an untracked variant, requires that it is still untracked at commit.
 pub fn reserve(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     line: StockLine<'_>,
     allocation: &Allocation,
     status: ReservationStatus,
 ) -> Vec<Reservation> {
     if let Some(location) = allocation.untracked {
-        batch.require(Require::Untracked(line.variant_id, location));
+        batch.require(Precondition::Untracked(line.variant_id, location));
     }
     let mut reservations = Vec::with_capacity(allocation.parts.len());
     for &(location_id, quantity) in &allocation.parts {
         let reservation = Reservation {
-            id: moment.id(),
+            id: context.id(),
             order_id: line.order_id,
             order_item_id: line.order_item_id,
             variant_id: line.variant_id,
@@ -45,7 +45,7 @@ pub fn reserve(
             quantity,
             remaining: quantity,
             status,
-            created_at: moment.now(),
+            created_at: context.now(),
             version: 1,
         };
         delta(batch, line.variant_id, location_id, 0, quantity);
@@ -53,7 +53,7 @@ pub fn reserve(
         reservations.push(reservation);
     }
     for low in &allocation.low {
-        low.tell(batch, moment);
+        low.emit_event(batch, context);
     }
     reservations
 }
@@ -111,7 +111,7 @@ pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
 /// [`Error::InvalidTransition`] if fewer units are held than would leave.
 pub fn consume(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     reservations: &mut [Reservation],
     quantity: i64,
     order_id: OrderId,
@@ -134,7 +134,7 @@ pub fn consume(
         delta(batch, reservation.variant_id, reservation.location_id, -taken, -taken);
         batch.write(Change::Update(reservation.clone()));
         batch.write(InventoryWrite::Movement(Movement {
-            id: moment.id(),
+            id: context.id(),
             variant_id: reservation.variant_id,
             sku: reservation.sku.clone(),
             location_id: reservation.location_id,
@@ -142,7 +142,7 @@ pub fn consume(
             reason: MovementReason::Shipped,
             note: String::new(),
             order_id: Some(order_id),
-            created_at: moment.now(),
+            created_at: context.now(),
         }));
     }
     if missing > 0 {
@@ -176,7 +176,7 @@ pub(crate) fn may_change(batch: &Batch, levels: &[StockLevel]) -> Result<()> {
 /// Puts returned units of an order back into stock at `location_id`. The level must exist.
 pub fn restock(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     variant_id: VariantId,
     sku: &str,
     location_id: LocationId,
@@ -185,7 +185,7 @@ pub fn restock(
 ) {
     delta(batch, variant_id, location_id, quantity, 0);
     batch.write(InventoryWrite::Movement(Movement {
-        id: moment.id(),
+        id: context.id(),
         variant_id,
         sku: sku.to_owned(),
         location_id,
@@ -193,7 +193,7 @@ pub fn restock(
         reason: MovementReason::Returned,
         note: String::new(),
         order_id: Some(order_id),
-        created_at: moment.now(),
+        created_at: context.now(),
     }));
 }
 
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use crate::batch::RowWrite;
     use crate::inventory::operations::allocate;
-    use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, untracked, variant};
+    use crate::inventory::operations::fixtures::{context, deltas, level, location, movements, untracked, variant};
 
     fn line() -> StockLine<'static> {
         let order_id = OrderId(uuid::Uuid::from_u128(7));
@@ -217,10 +217,10 @@ mod tests {
     }
 
     fn reserved(quantity: i64, status: ReservationStatus) -> (Batch, Vec<Reservation>) {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
         let allocation = allocate(&[level(1, 4, 0), level(2, 3, 0), level(3, 2, 0)], "A", quantity).unwrap();
-        let reservations = reserve(&mut batch, &mut moment, line(), &allocation, status);
+        let reservations = reserve(&mut batch, &mut context, line(), &allocation, status);
         (batch, reservations)
     }
 
@@ -229,18 +229,18 @@ mod tests {
         let (batch, reservations) = reserved(6, ReservationStatus::Held);
         assert_eq!(reservations.iter().map(|held| held.remaining).collect::<Vec<_>>(), [4, 2]);
         assert_eq!(deltas(&batch), [(location(1), 0, 4), (location(2), 0, 2)]);
-        assert!(batch.requires.is_empty());
+        assert!(batch.preconditions.is_empty());
     }
 
     #[test]
     fn what_is_not_counted_must_stay_so() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
         let allocation = allocate(&[untracked(1)], "A", 6).unwrap();
-        assert!(reserve(&mut batch, &mut moment, line(), &allocation, ReservationStatus::Held).is_empty());
-        assert_eq!(batch.requires, [Require::Untracked(variant(), location(1))]);
+        assert!(reserve(&mut batch, &mut context, line(), &allocation, ReservationStatus::Held).is_empty());
+        assert_eq!(batch.preconditions, [Precondition::Untracked(variant(), location(1))]);
         assert!(batch.is_empty());
-        consume(&mut batch, &mut moment, &mut [], 6, line().order_id).unwrap();
+        consume(&mut batch, &mut context, &mut [], 6, line().order_id).unwrap();
         assert!(batch.is_empty());
     }
 
@@ -253,13 +253,13 @@ mod tests {
             (ReservationStatus::Expired, [ReservationStatus::Expired, ReservationStatus::Released]),
             (ReservationStatus::Released, [ReservationStatus::Released, ReservationStatus::Released]),
         ] {
-            let mut batch = Batch::new(&mut moment());
+            let mut batch = Batch::new(&mut context());
             end_reservations(&mut batch, &reservations, into);
             assert_eq!(deltas(&batch), [(location(1), 0, -4), (location(2), 0, -1)]);
             let ended: Vec<_> = written(&batch);
             assert_eq!(ended.iter().map(|held| held.status).collect::<Vec<_>>(), expected);
             assert!(ended.iter().all(|held| held.remaining == 0 && held.version == 2));
-            let mut again = Batch::new(&mut moment());
+            let mut again = Batch::new(&mut context());
             end_reservations(&mut again, &ended, into);
             commit_held(&mut again, &ended);
             assert!(again.is_empty());
@@ -269,18 +269,18 @@ mod tests {
     #[test]
     fn items_that_are_canceled_are_released_from_the_last_place_on() {
         let (_, mut reservations) = reserved(6, ReservationStatus::Committed);
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         release(&mut batch, &mut reservations, 3);
         assert_eq!(deltas(&batch), [(location(2), 0, -2), (location(1), 0, -1)]);
         assert_eq!(written(&batch), [reservations[1].clone(), reservations[0].clone()]);
         let after: Vec<_> = reservations.iter().map(|held| (held.remaining, held.status, held.version)).collect();
         assert_eq!(after, [(3, ReservationStatus::Committed, 2), (0, ReservationStatus::Released, 2)]);
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        consume(&mut batch, &mut moment, &mut reservations, 2, line().order_id).unwrap();
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        consume(&mut batch, &mut context, &mut reservations, 2, line().order_id).unwrap();
         release(&mut batch, &mut reservations, 9);
         assert_eq!((reservations[0].remaining, reservations[0].status), (0, ReservationStatus::Released));
-        let mut batch = Batch::new(&mut moment);
+        let mut batch = Batch::new(&mut context);
         release(&mut batch, &mut reservations, 1);
         assert!(batch.is_empty());
     }
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn committing_changes_no_counts() {
         let (_, reservations) = reserved(6, ReservationStatus::Held);
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         commit_held(&mut batch, &reservations);
         assert_eq!(deltas(&batch), []);
         assert!(written(&batch).iter().all(|held| held.status == ReservationStatus::Committed && held.remaining > 0));
@@ -297,17 +297,17 @@ mod tests {
     #[test]
     fn more_than_is_held_cannot_leave() {
         let (_, mut reservations) = reserved(6, ReservationStatus::Committed);
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        let refused = consume(&mut batch, &mut moment, &mut reservations, 7, line().order_id);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        let refused = consume(&mut batch, &mut context, &mut reservations, 7, line().order_id);
         assert!(matches!(refused, Err(Error::InvalidTransition { .. })));
     }
 
     #[test]
     fn returned_goods_lie_there_again() {
-        let mut moment = moment();
-        let mut batch = Batch::new(&mut moment);
-        restock(&mut batch, &mut moment, variant(), "A", location(2), 3, line().order_id);
+        let mut context = context();
+        let mut batch = Batch::new(&mut context);
+        restock(&mut batch, &mut context, variant(), "A", location(2), 3, line().order_id);
         assert_eq!(deltas(&batch), [(location(2), 3, 0)]);
         assert_eq!(movements(&batch), [(location(2), 3, MovementReason::Returned)]);
     }
@@ -322,17 +322,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_leaves_in_parcels_is_what_was_held(quantity in 1..=9_i64, parcels in proptest::collection::vec(1..5_i64, 1..9)) {
+        fn what_leaves_in_parcels_is_what_was_held(quantity in 1..=9_i64, shipments in proptest::collection::vec(1..5_i64, 1..9)) {
             let (_, mut reservations) = reserved(quantity, ReservationStatus::Committed);
             let mut left = quantity;
-            let mut moment = moment();
-            for parcel in parcels {
-                let parcel = parcel.min(left);
-                if parcel == 0 { break }
-                left -= parcel;
-                let mut batch = Batch::new(&mut moment);
-                consume(&mut batch, &mut moment, &mut reservations, parcel, line().order_id).unwrap();
-                prop_assert_eq!(movements(&batch).iter().map(|(_, delta, _)| delta).sum::<i64>(), -parcel);
+            let mut context = context();
+            for shipment in shipments {
+                let shipment = shipment.min(left);
+                if shipment == 0 { break }
+                left -= shipment;
+                let mut batch = Batch::new(&mut context);
+                consume(&mut batch, &mut context, &mut reservations, shipment, line().order_id).unwrap();
+                prop_assert_eq!(movements(&batch).iter().map(|(_, delta, _)| delta).sum::<i64>(), -shipment);
                 prop_assert!(deltas(&batch).iter().all(|(_, on_hand, reserved)| on_hand == reserved && *on_hand < 0));
                 prop_assert_eq!(reservations.iter().map(|held| held.remaining).sum::<i64>(), left);
                 for held in &reservations {

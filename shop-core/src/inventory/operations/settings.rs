@@ -51,7 +51,7 @@ fn apply(level: &mut StockLevel, settings: &StockSettings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::operations::fixtures::{backordered, level, location, moment, variant};
+    use crate::inventory::operations::fixtures::{backordered, context, level, location, variant};
 
     fn settings(location_id: Option<LocationId>) -> StockSettings {
         let backorder = Some(false);
@@ -65,13 +65,13 @@ mod tests {
     #[test]
     fn one_level_or_all_are_changed() {
         for (place, expected) in [(None, [3, 3]), (Some(location(2)), [0, 3])] {
-            let mut batch = Batch::new(&mut moment());
+            let mut batch = Batch::new(&mut context());
             let mut stocked = stocked(vec![level(1, 1, 0), backordered(2, 1, 1)]);
             change_settings(&mut batch, &mut stocked, location(2), &settings(place)).unwrap();
             let thresholds: Vec<_> = stocked.levels.iter().map(|level| level.low_stock_threshold).collect();
             assert_eq!(thresholds, expected);
             assert_eq!(batch.writes, [InventoryWrite::Settings(settings(place)).into()]);
-            let mut again = Batch::new(&mut moment());
+            let mut again = Batch::new(&mut context());
             change_settings(&mut again, &mut stocked, location(2), &settings(place)).unwrap();
             assert!(again.is_empty());
         }
@@ -79,13 +79,13 @@ mod tests {
 
     #[test]
     fn backorders_stay_open_when_no_new_ones_are_allowed() {
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         let mut open = stocked(vec![backordered(1, 1, 3)]);
         assert_eq!(open.levels[0].backordered, 2);
         change_settings(&mut batch, &mut open, location(1), &settings(None)).unwrap();
         assert_eq!((batch.writes.len(), open.levels[0].backorder), (1, false));
         // Units lost after they were promised were never backordered.
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         let mut lost = stocked(vec![StockLevel { backordered: 1, ..backordered(1, 1, 3) }]);
         let refused = change_settings(&mut batch, &mut lost, location(1), &settings(None));
         assert!(matches!(refused, Err(Error::InsufficientStock { .. })));
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_level_is_made_where_there_is_none() {
-        let mut batch = Batch::new(&mut moment());
+        let mut batch = Batch::new(&mut context());
         let mut stocked = stocked(vec![level(1, 1, 0)]);
         change_settings(&mut batch, &mut stocked, location(3), &settings(Some(location(3)))).unwrap();
         assert_eq!(stocked.levels.len(), 2);

@@ -23,11 +23,11 @@ impl Inventory<'_> {
         actor.require_staff()?;
         let settings = checks::settings(variant_id, input)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let name = VariantName::Id(variant_id);
                 let mut stocked = self.stocked(&name).await?.ok_or(Error::NotFound)?;
                 let place = self.place("location_id", settings.location_id).await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 change_settings(&mut batch, &mut stocked, place, &settings)?;
                 let reply = view(stocked, settings.location_id).ok_or(Error::NotFound)?;
                 Ok(Decision { batch, reply })
@@ -50,11 +50,11 @@ impl Inventory<'_> {
         actor.require_staff()?;
         let (name, location_id, adjustment) = &checks::adjustment(input)?;
         self.shop
-            .execute_once(actor, "inventory.adjust", key, |mut moment| async move {
+            .execute_once(actor, "inventory.adjust", key, |mut context| async move {
                 let stocked = self.named(name).await?;
                 let place = self.place("location_id", *location_id).await?;
-                let mut batch = Batch::new(&mut moment);
-                let reply = adjust(&mut batch, &mut moment, &stocked, place, adjustment)?;
+                let mut batch = Batch::new(&mut context);
+                let reply = adjust(&mut batch, &mut context, &stocked, place, adjustment)?;
                 Ok(Decision { batch, reply })
             })
             .await
@@ -74,12 +74,12 @@ impl Inventory<'_> {
         actor.require_staff()?;
         let (name, wanted) = &checks::transfer(input)?;
         self.shop
-            .execute_once(actor, "inventory.transfer", key, |mut moment| async move {
+            .execute_once(actor, "inventory.transfer", key, |mut context| async move {
                 let stocked = self.named(name).await?;
                 self.place("from_location_id", Some(wanted.from)).await?;
                 self.place("to_location_id", Some(wanted.to)).await?;
-                let mut batch = Batch::new(&mut moment);
-                let reply = transfer(&mut batch, &mut moment, &stocked, wanted)?;
+                let mut batch = Batch::new(&mut context);
+                let reply = transfer(&mut batch, &mut context, &stocked, wanted)?;
                 Ok(Decision { batch, reply })
             })
             .await

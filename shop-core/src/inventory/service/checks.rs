@@ -111,7 +111,7 @@ pub(super) fn transfer(input: TransferInput) -> Result<(VariantName, Transfer)> 
 }
 
 fn variant_name(checks: &mut Checks, sku: Field<String>, variant_id: Field<VariantId>) -> Option<VariantName> {
-    match (sku.is_said(), variant_id.is_said()) {
+    match (sku.is_present(), variant_id.is_present()) {
         (false, false) => checks.refuse("sku", "Give either sku or variant_id."),
         (true, true) => {
             let unreadable = [checks.unreadable("sku", &sku), checks.unreadable("variant_id", &variant_id)];

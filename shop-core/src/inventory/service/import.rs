@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::batch::{Batch, Decision};
 use crate::cells::{CellError, Cells, Imported};
 use crate::error::{Error, Result};
-use crate::idempotency::{AnswerKey, IdempotencyKey};
+use crate::idempotency::{IdempotencyKey, IdempotencyRecordKey};
 use crate::inventory::operations::{Adjustment, adjust};
 use crate::model::inventory::{Location, MovementReason};
 
@@ -45,7 +45,7 @@ impl Inventory<'_> {
         let key = key.filter(|_| counted.on_hand.is_none());
         let booked = self
             .shop
-            .execute_once(actor, OPERATION, key, |mut moment| async move {
+            .execute_once(actor, OPERATION, key, |mut context| async move {
                 let place = self.coded(row).await?;
                 let stocked = self.named(name).await?;
                 let there = stocked.at(place).map_or(0, |level| level.on_hand);
@@ -54,11 +54,11 @@ impl Inventory<'_> {
                     None => counted.delta,
                 };
                 if delta == 0 {
-                    return Ok(Decision::unchanged(&mut moment, false));
+                    return Ok(Decision::unchanged(&mut context, false));
                 }
                 let adjustment = Adjustment { delta, reason: counted.reason, note: counted.note.clone() };
-                let mut batch = Batch::new(&mut moment);
-                adjust(&mut batch, &mut moment, &stocked, place, &adjustment)?;
+                let mut batch = Batch::new(&mut context);
+                adjust(&mut batch, &mut context, &stocked, place, &adjustment)?;
                 Ok(Decision { batch, reply: true })
             })
             .await?;
@@ -66,7 +66,7 @@ impl Inventory<'_> {
     }
 
     /// The key of an import's idempotency record.
-    pub(crate) fn import_key(actor: &Actor, key: Option<&IdempotencyKey>) -> Option<AnswerKey> {
+    pub(crate) fn import_key(actor: &Actor, key: Option<&IdempotencyKey>) -> Option<IdempotencyRecordKey> {
         Some(key?.scoped(actor.caller()?, OPERATION))
     }
 

@@ -37,10 +37,10 @@ impl Inventory<'_> {
         actor.require_staff()?;
         let fields = &checks::location(input, true)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let all = self.shop.store().locations().await?;
-                let mut batch = Batch::new(&mut moment);
-                let reply = create_location(&mut batch, &mut moment, &all, fields)?;
+                let mut batch = Batch::new(&mut context);
+                let reply = create_location(&mut batch, &mut context, &all, fields)?;
                 Ok(Decision { batch, reply })
             })
             .await
@@ -62,9 +62,9 @@ impl Inventory<'_> {
         actor.require_staff()?;
         let fields = &checks::location(input, whole)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let all = self.shop.store().locations().await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 let reply = change_location(&mut batch, &all, id, fields)?;
                 Ok(Decision { batch, reply })
             })
@@ -79,9 +79,9 @@ impl Inventory<'_> {
     pub async fn delete_location(&self, actor: &Actor, id: LocationId) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let all = self.shop.store().locations().await?;
-                let mut batch = Batch::new(&mut moment);
+                let mut batch = Batch::new(&mut context);
                 delete_location(&mut batch, &all, id, self.holds_stock(id).await?)?;
                 Ok(Decision { batch, reply: () })
             })

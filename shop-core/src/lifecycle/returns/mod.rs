@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::state::OrderState;
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::id::{OrderItemId, ReturnId};
 use crate::inventory::operations::put_back;
@@ -67,7 +67,7 @@ pub(crate) fn new_return(
     id: ReturnId,
     items: Vec<ReturnItem>,
     note: String,
-    moment: &Moment,
+    context: &DecisionContext,
 ) -> Result<Return> {
     Ok(Return {
         id,
@@ -80,8 +80,8 @@ pub(crate) fn new_return(
         rejection: String::new(),
         restocked: false,
         amount_refunded: Amount::ZERO,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     })
 }
@@ -92,14 +92,14 @@ pub(crate) fn restock_returned(
     returns: &[Return],
     items: &[ReturnItem],
     levels: &[StockLevel],
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     for item in items {
         let held: Vec<_> =
             reservations.iter().filter(|held| held.order_item_id == item.order_item_id).cloned().collect();
         let back = returned(returns, item.order_item_id, ReturnStatus::is_back);
-        put_back(batch, moment, &held, levels, back, item.quantity)?;
+        put_back(batch, context, &held, levels, back, item.quantity)?;
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ pub(crate) fn return_rest(
     returns: &[Return],
     levels: &[StockLevel],
     refunded: Amount,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     let order = &state.order;
@@ -129,8 +129,8 @@ pub(crate) fn return_rest(
     if items.is_empty() {
         return Ok(());
     }
-    restock_returned(&state.reservations, returns, &items, levels, moment, batch)?;
-    let requested = new_return(order, moment.id(), items, String::new(), moment)?;
+    restock_returned(&state.reservations, returns, &items, levels, context, batch)?;
+    let requested = new_return(order, context.id(), items, String::new(), context)?;
     let done = Return {
         status: ReturnStatus::Completed,
         restocked: true,
@@ -138,13 +138,13 @@ pub(crate) fn return_rest(
         ..requested
     };
     batch.write(Change::Insert(done.clone()));
-    tell_return(batch, moment, &done);
+    tell_return(batch, context, &done);
     Ok(())
 }
 
 /// Adds the event about a changed return.
-pub(crate) fn tell_return(batch: &mut Batch, moment: &mut Moment, returned: &Return) {
-    batch.event(moment, EventKind::ReturnUpdated, returned.order_id, event_data(returned));
+pub(crate) fn tell_return(batch: &mut Batch, context: &mut DecisionContext, returned: &Return) {
+    batch.event(context, EventKind::ReturnUpdated, returned.order_id, event_data(returned));
 }
 
 /// The payload of return events; contains no text by the buyer.

@@ -17,12 +17,12 @@ use crate::id::{CategoryId, ProductId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 pub(crate) use price_period::PRICE_MEMORY;
 pub use price_period::{PricePeriod, REDUCTION_WINDOW};
 pub use promotions::{CountedPromotion, Offer, Promotion, PromotionFilter, PromotionKind, PromotionSort, code_key};
-pub use rules::{Customer, Offered, PriceRules, RulesQuery};
+pub use rules::{CountedOffer, Customer, PriceRules, RulesQuery};
 pub use search::{FoundProduct, name_key};
 pub(crate) use tax::region_key;
 pub use tax::{STANDARD_TAX_CLASS, TaxRate};
@@ -279,6 +279,6 @@ impl SortKey for CategorySort {
     }
 }
 
-words! {
+string_enums! {
     ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
 }

@@ -9,8 +9,8 @@ use crate::id::{CategoryId, ProductId, PromotionId, UserId};
 use crate::money::{Amount, Currency, Ratio};
 use crate::page::CreationSort;
 use crate::row::Row;
+use crate::string_enum::string_enums;
 use crate::text::caseless;
-use crate::word::words;
 
 /// The kind of an [`Offer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,7 +171,7 @@ pub struct PromotionFilter {
 /// The sort keys of a list of promotions or tax rates.
 pub type PromotionSort = CreationSort;
 
-words! {
+string_enums! {
     PromotionKind {
         Percent => "percent", Fixed => "fixed", FreeShipping => "free_shipping", BuyXGetY => "buy_x_get_y",
     }

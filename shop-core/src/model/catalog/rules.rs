@@ -48,7 +48,7 @@ impl Customer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceRules {
     /// Every active promotion without a code, and every promotion with a requested code, active or not; ordered by id.
-    pub promotions: Vec<Offered>,
+    pub promotions: Vec<CountedOffer>,
     /// The number of orders of the account that were not canceled; `None` when the buyer is unknown or a guest.
     pub customer_orders: Option<i64>,
     /// The number of unpaid orders of the buyer, account or guest; 0 when the buyer is unknown.
@@ -59,7 +59,7 @@ pub struct PriceRules {
 
 /// A promotion with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offered {
+pub struct CountedOffer {
     /// The promotion.
     pub promotion: Promotion,
     /// The number of orders that use it.

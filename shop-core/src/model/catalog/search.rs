@@ -4,7 +4,7 @@
 //! [`SearchDocument::rank`] does.
 
 use crate::model::catalog::{Category, Product, ProductSort, SearchDocument};
-use crate::page::{Listed, SortValue};
+use crate::page::{SortValue, Sortable};
 use crate::text;
 
 impl Product {
@@ -65,7 +65,7 @@ pub struct FoundProduct {
     pub product: Product,
 }
 
-impl Listed for FoundProduct {
+impl Sortable for FoundProduct {
     type Key = ProductSort;
 
     fn sort_value(&self, key: ProductSort) -> SortValue {

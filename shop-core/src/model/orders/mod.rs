@@ -20,7 +20,7 @@ use crate::model::shipping::Address;
 use crate::money::{Amount, Currency, Ratio};
 use crate::page::{Sort, SortKey};
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 pub use cancellations::CanceledItem;
 pub use drafts::{Draft, DraftItem, DraftSort, PriceOverride};
@@ -91,7 +91,7 @@ pub enum FulfillmentStatus {
 pub struct Order {
     /// Unique id. A guest's access token is derived from it ([`crate::secret::Keys::order_token`]).
     pub id: OrderId,
-    /// The order number for people: short, unguessable and easy to say; unique. See
+    /// The order number shown to users: short, unguessable and easy to say; unique. See
     /// [`draw_number`](crate::orders::operations::draw_number).
     pub number: String,
     /// The cart it came from. Unique, so a cart becomes at most one order.
@@ -163,8 +163,9 @@ pub struct Order {
     /// Whether it may ship before it is paid: cash on delivery, or payment outside the shop.
     #[serde(default)]
     pub ships_unpaid: bool,
-    /// Time of the last change, taken from the ids drawn for it ([`Moment::draws_at`](crate::clock::Moment::draws_at)),
-    /// so that it grows with every change even if server clocks differ.
+    /// Time of the last change, taken from the ids drawn for it
+    /// ([`DecisionContext::draws_at`](crate::clock::DecisionContext::draws_at)), so that it grows with every change
+    /// even if server clocks differ.
     #[serde(default)]
     pub updated_at: Timestamp,
     /// Number of the row's current version. Every batch that changes the order, its payments or its shipments
@@ -324,7 +325,7 @@ pub struct HistoryEntry {
     pub event: String,
     /// Who caused it: `customer`, `guest`, `staff`, `system` or `gateway`.
     pub actor: String,
-    /// A sentence for people.
+    /// A sentence for users.
     pub detail: String,
     /// False for entries that only staff see: their own notes, and things that need their attention.
     pub visible: bool,
@@ -377,7 +378,7 @@ impl SortKey for OrderSort {
     }
 }
 
-words! {
+string_enums! {
     OrderStatus { Placed => "placed", Completed => "completed", Canceled => "canceled" }
     PaymentStatus {
         NotPaid => "not_paid", Authorized => "authorized", PartiallyPaid => "partially_paid", Paid => "paid",

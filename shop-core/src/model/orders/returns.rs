@@ -8,7 +8,7 @@ use crate::model::orders::Order;
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 /// The status of a return: `requested → approved | rejected`, `approved → received → completed`,
 /// `requested | approved → canceled`.
@@ -122,7 +122,7 @@ pub struct ReturnFilter {
 /// Sort keys of a list of returns.
 pub type ReturnSort = CreationSort;
 
-words! {
+string_enums! {
     ReturnStatus {
         Requested => "requested", Approved => "approved", Rejected => "rejected", Received => "received",
         Completed => "completed", Canceled => "canceled",

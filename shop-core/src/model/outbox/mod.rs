@@ -9,17 +9,17 @@ use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
 use crate::model::accounts::MailJob;
 use crate::model::orders::OrderMail;
-use crate::model::payments::{GatewayCall, GatewayNotice};
+use crate::model::payments::{GatewayCall, GatewayEvent};
 use crate::page::CreationSort;
 use crate::row::Row;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
 pub(crate) use webhooks::RECEIVERS;
 pub use webhooks::{EventPattern, Webhook, WebhookSort};
 
 /// The kinds of domain events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each is named by its word")]
+#[expect(missing_docs, reason = "each is named by its text")]
 pub enum EventKind {
     #[serde(rename = "customer.registered")]
     CustomerRegistered,
@@ -65,7 +65,9 @@ pub struct Event {
     pub kind: EventKind,
     /// The id of the aggregate. Events of one aggregate are delivered in order. For parts of an order (its payments and
     /// shipments), this is the order's id.
-    pub thing: Uuid,
+    #[serde(rename = "thing")]
+    #[row(column = thing)]
+    pub subject: Uuid,
     /// The state of the subject after the event, without secrets.
     #[row(json)]
     pub data: serde_json::Value,
@@ -89,7 +91,8 @@ pub enum Content {
     /// An intent: a call to a payment gateway.
     GatewayCall(Box<GatewayCall>),
     /// A webhook event from a payment gateway, to be processed.
-    GatewayNotice(Box<GatewayNotice>),
+    #[serde(rename = "gateway_notice")]
+    GatewayEvent(Box<GatewayEvent>),
 }
 
 /// The status of a delivery.
@@ -107,7 +110,7 @@ pub enum DeliveryStatus {
 /// One event, mail or gateway message for one receiver.
 ///
 /// # Writes
-/// An update never changes the receiver or the thing.
+/// An update never changes the receiver or the subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "deliveries", entity = Delivery, deletable)]
 pub struct Delivery {
@@ -117,7 +120,9 @@ pub struct Delivery {
     /// name of a gateway's caller or listener.
     pub receiver: String,
     /// The aggregate id. Deliveries of one aggregate to one receiver are made in id order, one at a time.
-    pub thing: Uuid,
+    #[serde(rename = "thing")]
+    #[row(column = thing)]
+    pub subject: Uuid,
     /// The event, mail, gateway call or gateway event to deliver.
     #[row(json)]
     pub content: Content,
@@ -140,23 +145,23 @@ pub struct Delivery {
 impl Delivery {
     /// A mail that is due at once.
     #[must_use]
-    pub fn mail(id: DeliveryId, thing: Uuid, job: MailJob, now: Timestamp) -> Self {
-        Self::new(id, MAIL, thing, Content::Mail(job), now)
+    pub fn mail(id: DeliveryId, subject: Uuid, job: MailJob, now: Timestamp) -> Self {
+        Self::new(id, MAIL, subject, Content::Mail(job), now)
     }
 
     /// The delivery of an event to a receiver, due at once.
     #[must_use]
     pub fn event(id: DeliveryId, receiver: &str, event: &Event, now: Timestamp) -> Self {
-        Self::new(id, receiver, event.thing, Content::Event(event.clone()), now)
+        Self::new(id, receiver, event.subject, Content::Event(event.clone()), now)
     }
 
     /// A delivery that is due at once.
     #[must_use]
-    pub fn new(id: DeliveryId, receiver: impl Into<String>, thing: Uuid, content: Content, now: Timestamp) -> Self {
+    pub fn new(id: DeliveryId, receiver: impl Into<String>, subject: Uuid, content: Content, now: Timestamp) -> Self {
         Self {
             id,
             receiver: receiver.into(),
-            thing,
+            subject,
             content,
             status: DeliveryStatus::Pending,
             attempts: 0,
@@ -181,7 +186,7 @@ pub struct DeliveryFilter {
 /// The sort key of lists of deliveries.
 pub type DeliverySort = CreationSort;
 
-words! {
+string_enums! {
     DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
     EventKind {
         CustomerRegistered => "customer.registered", ProductCreated => "product.created",

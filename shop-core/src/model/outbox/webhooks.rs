@@ -5,7 +5,7 @@ use crate::id::WebhookId;
 use crate::model::outbox::EventKind;
 use crate::page::CreationSort;
 use crate::row::Row;
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 use serde::{Deserialize, Serialize};
 
 /// The prefix of every webhook's receiver name.
@@ -78,8 +78,8 @@ impl EventPattern {
     #[must_use]
     pub fn matches(&self, kind: EventKind) -> bool {
         match self.0.strip_suffix('*') {
-            Some(beginning) => kind.word().starts_with(beginning),
-            None => kind.word() == self.0,
+            Some(beginning) => kind.as_str().starts_with(beginning),
+            None => kind.as_str() == self.0,
         }
     }
 
@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn a_pattern_names_one_kind_a_group_or_all() {
         for kind in EventKind::ALL {
-            let (group, _) = kind.word().split_once('.').unwrap();
-            assert!(pattern("*").matches(*kind) && pattern(kind.word()).matches(*kind));
+            let (group, _) = kind.as_str().split_once('.').unwrap();
+            assert!(pattern("*").matches(*kind) && pattern(kind.as_str()).matches(*kind));
             assert!(pattern(&format!("{group}.*")).matches(*kind));
         }
         let matching = |text: &str| EventKind::ALL.iter().filter(|kind| pattern(text).matches(**kind)).count();

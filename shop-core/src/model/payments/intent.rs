@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Step};
+use super::{GatewayOperation, Payment};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
@@ -15,7 +15,8 @@ pub struct GatewayCall {
     /// The payment. If its reference was unknown, the call uses the reference that is known by then.
     pub payment: RemotePayment,
     /// The requested operation.
-    pub wish: Wish,
+    #[serde(rename = "wish")]
+    pub command: GatewayCommand,
 }
 
 /// The payment that a call is about.
@@ -38,7 +39,7 @@ pub struct RemotePayment {
 /// A requested gateway operation with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
+pub enum GatewayCommand {
     /// Create the payment.
     Create {
         /// The order number shown to users.
@@ -56,7 +57,7 @@ pub enum Wish {
     /// Void the payment.
     Void {
         /// If set, the order is canceled as well.
-        cancel: Option<CancelWish>,
+        cancel: Option<CancelReason>,
         /// Whether staff have acknowledged that the gateway's state does not match the request: the payment then ends
         /// with any response of the gateway.
         #[serde(default)]
@@ -76,7 +77,7 @@ pub enum Wish {
 /// Why an order is canceled once its payment is voided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CancelWish {
+pub enum CancelReason {
     /// On request. If the money has arrived in the meantime, the order is canceled anyway and the money is refunded.
     Asked {
         /// The [`Actor::role`](crate::Actor::role) of the initiator.
@@ -86,16 +87,16 @@ pub enum CancelWish {
     Overdue,
 }
 
-impl Wish {
+impl GatewayCommand {
     /// The operation without its parameters.
     #[must_use]
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> GatewayOperation {
         match self {
-            Self::Create { .. } => Step::Create,
-            Self::Confirm => Step::Confirm,
-            Self::Capture { .. } => Step::Capture,
-            Self::Void { .. } => Step::Void,
-            Self::Refund { .. } => Step::Refund,
+            Self::Create { .. } => GatewayOperation::Create,
+            Self::Confirm => GatewayOperation::Confirm,
+            Self::Capture { .. } => GatewayOperation::Capture,
+            Self::Void { .. } => GatewayOperation::Void,
+            Self::Refund { .. } => GatewayOperation::Refund,
         }
     }
 }
@@ -117,7 +118,7 @@ impl RemotePayment {
 
 /// A webhook event from a provider, with a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewayNotice {
+pub struct GatewayEvent {
     /// The provider's id of the event, the same at each repetition.
     pub id: String,
     /// The provider's name for the kind of event; for display.

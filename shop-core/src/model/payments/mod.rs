@@ -10,9 +10,9 @@ use crate::money::{Amount, Currency, Ratio};
 use crate::page::CreationSort;
 use crate::row::{Column, Columns, Row, Sink, Source};
 use crate::secret::Sealed;
-use crate::word::words;
+use crate::string_enum::string_enums;
 
-pub use intent::{CancelWish, GatewayCall, GatewayNotice, RemotePayment, Wish};
+pub use intent::{CancelReason, GatewayCall, GatewayCommand, GatewayEvent, RemotePayment};
 pub(crate) use intent::{caller, listener};
 
 /// The state of one attempt to pay.
@@ -126,43 +126,46 @@ pub struct RemoteState {
     /// The last requested call whose answer is not recorded yet. Its [intent](crate::payments::GatewayCall::after) names the call
     /// that must finish before it.
     #[row(flat)]
-    pub asking: Option<Asking>,
+    #[serde(rename = "asking")]
+    pub pending_call: Option<PendingCall>,
     /// When to compare the payment with the gateway if no webhook event settles it first; `None` when nothing is open.
-    pub look_at: Option<Timestamp>,
+    #[serde(rename = "look_at")]
+    #[row(column = look_at)]
+    pub poll_at: Option<Timestamp>,
     /// The secret with which the buyer's browser continues the payment. Sealed, and never saved in idempotency records.
     #[serde(default)]
     pub client_secret: Option<Sealed>,
     /// Why the shop ignores the gateway's state: it does not match what was asked for. Shown to staff, not to buyers.
     #[serde(default)]
     pub mismatch: Option<String>,
-    /// When the gateway last answered a buyer who continued the payment ([`Step::Confirm`]).
+    /// When the gateway last answered a buyer who continued the payment ([`GatewayOperation::Confirm`]).
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
 }
 
 /// A pending gateway call: its answer is not recorded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asking {
+pub struct PendingCall {
     /// The id of the intent, which is a delivery of the outbox.
     pub intent: DeliveryId,
     /// The requested operation.
-    pub step: Step,
+    pub step: GatewayOperation,
 }
 
-impl Columns for Option<Asking> {
+impl Columns for Option<PendingCall> {
     const COLUMNS: &'static [Column] =
-        &[Column::of::<Option<DeliveryId>>("asking"), Column::of::<Option<Step>>("asking_step")];
+        &[Column::of::<Option<DeliveryId>>("asking"), Column::of::<Option<GatewayOperation>>("asking_step")];
     const DERIVED: &'static [Column] = &[];
 
     fn write<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        sink.put(&self.map(|asking| asking.intent))?;
-        sink.put(&self.map(|asking| asking.step))
+        sink.put(&self.map(|pending_call| pending_call.intent))?;
+        sink.put(&self.map(|pending_call| pending_call.step))
     }
 
     fn read<S: Source>(source: &mut S) -> Result<Self, S::Error> {
-        let (intent, step) = (source.take::<Option<DeliveryId>>()?, source.take::<Option<Step>>()?);
+        let (intent, step) = (source.take::<Option<DeliveryId>>()?, source.take::<Option<GatewayOperation>>()?);
         match (intent, step) {
-            (Some(intent), Some(step)) => Ok(Some(Asking { intent, step })),
+            (Some(intent), Some(step)) => Ok(Some(PendingCall { intent, step })),
             (None, None) => Ok(None),
             _ => Err(source.wrong("a call without its step, or the other way round".into())),
         }
@@ -172,7 +175,7 @@ impl Columns for Option<Asking> {
 /// The operations of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum GatewayOperation {
     /// Create a payment.
     Create,
     /// Continue after the buyer has done their part.
@@ -254,12 +257,12 @@ pub struct PaymentFilter {
 /// The sort key of lists of payments.
 pub type PaymentSort = CreationSort;
 
-words! {
+string_enums! {
     PaymentState {
         Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
         Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
     }
-    Step {
+    GatewayOperation {
         Create => "create", Confirm => "confirm", Capture => "capture", Void => "void", Refund => "refund",
     }
     RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }

@@ -101,7 +101,7 @@ impl DraftInput {
 }
 
 fn recipient(checks: &mut Checks, whole: bool, customer: Field<UserId>, email: Field<String>) -> Option<Recipient> {
-    match (customer.is_said(), email.is_said()) {
+    match (customer.is_present(), email.is_present()) {
         (true, true) => {
             checks.refuse::<()>("customer_id", "Give customer_id or email, not both.");
         }
@@ -118,11 +118,11 @@ fn recipient(checks: &mut Checks, whole: bool, customer: Field<UserId>, email: F
 impl DraftItemInput {
     fn check(self, checks: &mut Checks, path: &str, currency: Currency) -> Option<CheckedDraftItem> {
         let at = |field: &str| format!("{path}.{field}");
-        if self.variant_id.is_said() && self.sku.is_said() {
+        if self.variant_id.is_present() && self.sku.is_present() {
             checks.refuse::<()>(&at("variant_id"), "Give variant_id or sku, not both.");
         }
         let by_sku = checks.optional(&at("sku"), self.sku.clone(), validate::sku).map(VariantName::Sku);
-        let variant = if self.sku.is_said() {
+        let variant = if self.sku.is_present() {
             checks.optional(&at("variant_id"), self.variant_id, Ok)
         } else {
             checks.required(&at("variant_id"), self.variant_id, Ok)

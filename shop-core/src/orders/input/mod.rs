@@ -128,7 +128,7 @@ impl From<OrderId> for OrderKey {
 /// A validated [`PlaceOrder`] with its errors. Some fields can only be validated with stored data, and the buyer gets
 /// all errors at once.
 #[derive(Debug, Clone)]
-pub(super) struct Wishes {
+pub(super) struct CheckedOrder {
     pub(super) shipping_address: Option<ShipTo>,
     pub(super) billing_address: Option<Address>,
     pub(super) method: Option<MethodId>,
@@ -143,7 +143,7 @@ pub(super) struct Wishes {
     pub(super) is_quote: bool,
 }
 
-impl Wishes {
+impl CheckedOrder {
     /// The input field that supplied the shipping address's region.
     pub(super) fn region_field(&self) -> &'static str {
         match self.shipping_address {
@@ -168,20 +168,20 @@ pub(super) enum ShipTo {
 
 impl PlaceOrder {
     /// Validates an order; `gateways` are the ids of the shop's gateways.
-    pub(super) fn check(self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
+    pub(super) fn check(self, is_guest: bool, gateways: &[&str], currency: Currency) -> CheckedOrder {
         self.checked(Checks::new(), is_guest, gateways, currency)
     }
 
     /// Validates a quote: absent fields are missing, not invalid.
-    pub(super) fn check_known(mut self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
+    pub(super) fn check_known(mut self, is_guest: bool, gateways: &[&str], currency: Currency) -> CheckedOrder {
         self.payment_gateway = self.payment_gateway.or_missing();
         self.email = self.email.or_missing();
         // A quote returns the total, so the caller need not expect one.
-        let wishes = self.checked(Checks::incomplete(), is_guest, gateways, currency);
-        Wishes { expected_total: None, ..wishes }
+        let checked_order = self.checked(Checks::incomplete(), is_guest, gateways, currency);
+        CheckedOrder { expected_total: None, ..checked_order }
     }
 
-    fn checked(self, mut checks: Checks, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
+    fn checked(self, mut checks: Checks, is_guest: bool, gateways: &[&str], currency: Currency) -> CheckedOrder {
         let shipping_address = ship_to(self.shipping_address, self.shipping_address_id, is_guest, &mut checks);
         let billing_address = checks
             .optional("billing_address", self.billing_address, Ok)
@@ -201,7 +201,7 @@ impl PlaceOrder {
             None
         };
         // A quote returns amounts, so the currency is checked.
-        if self.expected_total.is_said() || checks.is_incomplete() {
+        if self.expected_total.is_present() || checks.is_incomplete() {
             checks.optional("currency", self.currency, validate::amounts_in(currency));
         }
         let expected_total =
@@ -212,7 +212,7 @@ impl PlaceOrder {
             Err(Error::Invalid(invalid)) => invalid,
             _ => Invalid::default(),
         };
-        Wishes {
+        CheckedOrder {
             shipping_address,
             billing_address,
             method,
@@ -233,11 +233,11 @@ fn ship_to(
     is_guest: bool,
     checks: &mut Checks,
 ) -> Option<ShipTo> {
-    if !saved.is_said() {
+    if !saved.is_present() {
         let address = checks.required("shipping_address", address, Ok)?;
         return address.check(checks, "shipping_address").map(Box::new).map(ShipTo::Address);
     }
-    if !checks.unreadable("shipping_address", &address) && address.is_said() {
+    if !checks.unreadable("shipping_address", &address) && address.is_present() {
         checks.refuse::<()>("shipping_address_id", "Give shipping_address or shipping_address_id, not both.");
     }
     let id = checks.required("shipping_address_id", saved, Ok)?;
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    fn check(body: Value, is_guest: bool) -> Wishes {
+    fn check(body: Value, is_guest: bool) -> CheckedOrder {
         serde_json::from_value::<PlaceOrder>(body).unwrap().check(is_guest, &["manual"], Currency::USD)
     }
 
@@ -261,8 +261,8 @@ mod tests {
         json!({"first_name": "Ada", "last_name": "L", "line1": "1 Way", "city": "London", "country": "GB"})
     }
 
-    fn wrong(wishes: &Wishes) -> Vec<&str> {
-        wishes.invalid.fields.keys().map(String::as_str).collect()
+    fn wrong(checked_order: &CheckedOrder) -> Vec<&str> {
+        checked_order.invalid.fields.keys().map(String::as_str).collect()
     }
 
     const ID: &str = "01890000-0000-7000-8000-000000000001";
@@ -274,34 +274,37 @@ mod tests {
             input.check_known(is_guest, &["manual"], Currency::USD)
         };
         for nothing in [json!({}), json!({"shipping_address": null, "email": "", "payment_gateway": " "})] {
-            let wishes = known(nothing, true);
-            assert!(wishes.invalid.is_empty(), "{:?}", wishes.invalid);
-            assert_eq!(wishes.missing, ["shipping_address", "shipping_method_id", "payment_gateway", "email"]);
+            let checked_order = known(nothing, true);
+            assert!(checked_order.invalid.is_empty(), "{:?}", checked_order.invalid);
+            assert_eq!(checked_order.missing, ["shipping_address", "shipping_method_id", "payment_gateway", "email"]);
         }
         let place = json!({"shipping_address": {"country": "US", "region": "NY"}, "expected_total": "1"});
-        let wishes = known(place, false);
-        assert!(matches!(wishes.shipping_address, Some(ShipTo::Address(to)) if to.country == "US"));
-        assert_eq!((wishes.expected_total, wishes.missing.len()), (None, 6));
-        assert!(wishes.missing.contains(&"shipping_address.line1".to_owned()));
+        let checked_order = known(place, false);
+        assert!(matches!(checked_order.shipping_address, Some(ShipTo::Address(to)) if to.country == "US"));
+        assert_eq!((checked_order.expected_total, checked_order.missing.len()), (None, 6));
+        assert!(checked_order.missing.contains(&"shipping_address.line1".to_owned()));
         let bad = json!({
             "shipping_address": {"country": "XX"}, "payment_gateway": "magic", "email": "nobody", "note": 1,
             "expected_total": 1.5,
         });
-        let wishes = known(bad, true);
-        assert_eq!(wrong(&wishes), ["email", "expected_total", "note", "payment_gateway", "shipping_address.country"]);
+        let checked_order = known(bad, true);
+        assert_eq!(
+            wrong(&checked_order),
+            ["email", "expected_total", "note", "payment_gateway", "shipping_address.country"]
+        );
         assert_eq!(wrong(&known(json!({"shipping_address_id": ID}), true)), ["shipping_address_id"]);
     }
 
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let wishes = check(json!({}), true);
-        assert_eq!(wrong(&wishes), ["email", "payment_gateway", "shipping_address", "shipping_method_id"]);
+        let checked_order = check(json!({}), true);
+        assert_eq!(wrong(&checked_order), ["email", "payment_gateway", "shipping_address", "shipping_method_id"]);
         let body = json!({
             "shipping_address": {"country": "XX"}, "billing_address": {"first_name": "A"}, "shipping_method_id": "x",
             "payment_gateway": "magic", "email": "nobody", "expected_total": 19.99, "note": "x".repeat(2_001),
         });
-        let wishes = check(body, true);
-        let fields = wrong(&wishes);
+        let checked_order = check(body, true);
+        let fields = wrong(&checked_order);
         let expected = ["shipping_method_id", "payment_gateway", "email", "expected_total", "note"];
         for field in expected.into_iter().chain(["shipping_address.country", "billing_address.city"]) {
             assert!(fields.contains(&field), "{field} {fields:?}");
@@ -331,13 +334,13 @@ mod tests {
     #[test]
     fn a_guest_says_an_address_and_a_customer_has_one() {
         let mut body = json!({"shipping_address": address(), "shipping_method_id": ID, "payment_gateway": "manual"});
-        let wishes = check(body.clone(), false);
-        assert!(wrong(&wishes).is_empty() && wishes.email.is_none());
+        let checked_order = check(body.clone(), false);
+        assert!(wrong(&checked_order).is_empty() && checked_order.email.is_none());
         assert_eq!(wrong(&check(body.clone(), true)), ["email"]);
         for said in [json!("eve@example.com"), json!("nobody"), json!(null)] {
             body["email"] = said;
-            let wishes = check(body.clone(), false);
-            assert!(wrong(&wishes).is_empty() && wishes.email.is_none(), "{body}");
+            let checked_order = check(body.clone(), false);
+            assert!(wrong(&checked_order).is_empty() && checked_order.email.is_none(), "{body}");
         }
         body["email"] = json!(5);
         assert_eq!(wrong(&check(body, false)), ["email"]);

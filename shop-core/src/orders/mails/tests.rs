@@ -38,8 +38,8 @@ struct Sold {
 fn sold_in(world: World) -> Sold {
     let (offer, staff) = (offer(&world, &[(1000, 10)]), world.staff("eve"));
     let buyer = guest(&world, offer.variant(0), 2);
-    let wishes = PlaceOrder { note: "Buy at evil.example!".into(), ..offer.wishes() };
-    let placed = block_on(world.shop.orders().place(&buyer, wishes, None)).unwrap().value;
+    let order_input = PlaceOrder { note: "Buy at evil.example!".into(), ..offer.order_input() };
+    let placed = block_on(world.shop.orders().place(&buyer, order_input, None)).unwrap().value;
     let token = placed.access_token.unwrap();
     let guest = block_on(world.shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() })).unwrap();
     let payment = placed.view.payments[0].id;
@@ -86,11 +86,11 @@ impl Sold {
 
     fn ship(&self, quantity: i64) {
         let items = json!([{"order_item_id": self.order.items[0].id, "quantity": quantity}]);
-        let parcel = json!({"order_id": self.order.id, "items": items, "tracking_number": "RM123456785GB"});
+        let shipment = json!({"order_id": self.order.id, "items": items, "tracking_number": "RM123456785GB"});
         let shipping = self.world.shop.shipping();
-        let parcel = block_on(shipping.create_shipment(&self.staff, input(parcel), None)).unwrap().value;
+        let shipment = block_on(shipping.create_shipment(&self.staff, input(shipment), None)).unwrap().value;
         for status in ["shipped", "in_transit", "delivered"] {
-            block_on(shipping.track_shipment(&self.staff, parcel.id, input(json!({ "status": status })), None))
+            block_on(shipping.track_shipment(&self.staff, shipment.id, input(json!({ "status": status })), None))
                 .unwrap();
         }
     }
@@ -502,12 +502,12 @@ fn a_withdrawal_gets_its_receipt() {
     let sold = sold();
     sold.mails();
     let (order_id, order_item_id) = (sold.order.id, sold.order.items[0].id);
-    block_on(sold.world.shop.execute(&sold.guest, |mut moment| async move {
-        let mut batch = Batch::new(&mut moment);
+    block_on(sold.world.shop.execute(&sold.guest, |mut context| async move {
+        let mut batch = Batch::new(&mut context);
         let items = vec![MailedItem { order_item_id, quantity: 1 }];
-        let (received_at, note) = (moment.now(), "Too large.\n<b>See</b> evil.example".to_owned());
+        let (received_at, note) = (context.now(), "Too large.\n<b>See</b> evil.example".to_owned());
         let news = OrderNews::WithdrawalReceived { received_at, items, note, return_id: None };
-        mail_buyer(&mut batch, &mut moment, order_id, news);
+        mail_buyer(&mut batch, &mut context, order_id, news);
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();

@@ -1,8 +1,8 @@
 //! Quotes an order before it is placed.
 
-use super::place::{Agreement, Placement, Terms, come_to, place};
-use crate::cart::Goods;
-use crate::clock::{Moment, Timestamp};
+use super::place::{Placement, PricedItems, PricingInput, place, price_items};
+use crate::cart::CartContents;
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::model::cart::Cart;
@@ -18,7 +18,7 @@ use crate::validate::Email;
 /// The known parts of an order that may be incomplete; `None` for missing ones. See [`Placement`] for the fields.
 pub(in crate::orders) struct Checkout<'a> {
     pub(in crate::orders) cart: Cart,
-    pub(in crate::orders) goods: Goods,
+    pub(in crate::orders) goods: CartContents,
     pub(in crate::orders) quote: Option<Quote>,
     pub(in crate::orders) cheapest_shipping: Amount,
     pub(in crate::orders) rules: PriceRules,
@@ -77,17 +77,23 @@ impl<'a> Checkout<'a> {
 ///
 /// # Errors
 /// As [`place`].
-pub(in crate::orders) fn quote_order(checkout: Checkout<'_>, moment: &mut Moment) -> Result<OrderQuote> {
+pub(in crate::orders) fn quote_order(checkout: Checkout<'_>, context: &mut DecisionContext) -> Result<OrderQuote> {
     match checkout.complete() {
-        Ok(placement) => place(placement, moment).map(|decision| OrderQuote::of(decision.reply.order)),
+        Ok(placement) => place(placement, context).map(|decision| OrderQuote::of(decision.reply.order)),
         Err(checkout) => {
             let Checkout { cart, goods, quote, rules, taxes, gateway, missing, .. } = *checkout;
             // Check gateway limits only once shipping and region are known: until then, the total can still change.
             let is_priced = quote.is_some() && !missing.iter().any(|field| field == REGION);
             let gateway = gateway.filter(|_| is_priced);
-            let terms =
-                Terms { cart: &cart, goods: &goods, quote: quote.as_ref(), rules: &rules, taxes: &taxes, gateway };
-            let Agreement { items, priced, .. } = come_to(&terms, moment)?;
+            let pricing_input = PricingInput {
+                cart: &cart,
+                goods: &goods,
+                quote: quote.as_ref(),
+                rules: &rules,
+                taxes: &taxes,
+                gateway,
+            };
+            let PricedItems { items, priced, .. } = price_items(&pricing_input, context)?;
             Ok(OrderQuote {
                 currency: cart.currency,
                 items,

@@ -1,7 +1,7 @@
 //! Lets an account claim the guest orders of its proven e-mail address.
 
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::id::UserId;
 use crate::lifecycle::record;
 use crate::model::orders::Order;
@@ -15,24 +15,24 @@ use crate::validate::is_same_mailbox;
 pub(in crate::orders) fn claim(
     mut orders: Vec<Order>,
     (user, email): (UserId, &str),
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> usize {
     orders.retain(|order| is_same_mailbox(&order.email, email));
     for order in &orders {
-        moment.draw_after(order.updated_at);
+        context.draw_after(order.updated_at);
     }
     let count = orders.len();
     for order in orders {
         let order = Order {
             customer_id: Some(user),
-            claimed_at: Some(moment.now()),
-            updated_at: moment.draws_at(),
+            claimed_at: Some(context.now()),
+            updated_at: context.draws_at(),
             version: order.version + 1,
             ..order
         };
         let detail = "The account of its e-mail address has this order now.";
-        record(batch, moment, order.id, "claimed", "customer", detail);
+        record(batch, context, order.id, "claimed", "customer", detail);
         batch.write(Change::Update(order));
     }
     count

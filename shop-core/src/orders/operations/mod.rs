@@ -21,7 +21,7 @@ pub(super) use notes::add_note;
 pub use number::{draw_number, parse_number};
 pub(super) use place::basket;
 pub use place::{Placement, place};
-pub(super) use returns::{Around, Step, request_return, step_return};
+pub(super) use returns::{ReturnContext, ReturnTransition, request_return, step_return};
 pub(super) use withdraw::withdraw;
 
 pub use crate::lifecycle::{

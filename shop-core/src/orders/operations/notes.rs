@@ -1,7 +1,7 @@
 //! Notes by staff about an order.
 
 use crate::batch::{Batch, Decision, OrdersWrite};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::id::OrderId;
 use crate::model::orders::HistoryEntry;
 use crate::orders::input::CheckedNote;
@@ -11,13 +11,13 @@ pub(in crate::orders) fn add_note(
     order_id: OrderId,
     note: CheckedNote,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Decision<HistoryEntry> {
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     let entry = HistoryEntry {
-        id: moment.id(),
+        id: context.id(),
         order_id,
-        at: moment.now(),
+        at: context.now(),
         event: "note".to_owned(),
         actor: role.to_owned(),
         detail: note.text,

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 
 /// Crockford's base 32 alphabet (no I, L, O, U) without 0 and 1, which look like O and I in print.
 const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -17,10 +17,10 @@ const TICK: i64 = 100;
 /// Concurrent orders are thus adjacent in the index of numbers, which is much cheaper for a store than random
 /// positions. A number reveals neither the day nor how many orders there are.
 #[must_use]
-pub fn draw_number(moment: &mut Moment) -> String {
-    let ticks = u32::try_from((moment.now().timestamp_millis() / TICK).rem_euclid(30 * 30 * 30)).unwrap_or_default();
+pub fn draw_number(context: &mut DecisionContext) -> String {
+    let ticks = u32::try_from((context.now().timestamp_millis() / TICK).rem_euclid(30 * 30 * 30)).unwrap_or_default();
     let mut letters: String = [ticks / 900, ticks / 30 % 30, ticks % 30].into_iter().map(letter).collect();
-    letters.extend((0..7).map(|_| letter(moment.below(30))));
+    letters.extend((0..7).map(|_| letter(context.below(30))));
     letters.insert(5, '-');
     letters
 }
@@ -72,12 +72,12 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::orders::tests::moment;
+    use crate::orders::tests::context;
 
     #[test]
     fn numbers_are_short_speakable_and_all_different() {
-        let mut moment = moment();
-        let numbers: HashSet<_> = (0..10_000).map(|_| draw_number(&mut moment)).collect();
+        let mut context = context();
+        let numbers: HashSet<_> = (0..10_000).map(|_| draw_number(&mut context)).collect();
         assert_eq!(numbers.len(), 10_000);
         let mut seen = HashSet::new();
         for number in &numbers {
@@ -108,8 +108,8 @@ mod tests {
             ["", "7KQ2M", "7KQ2M-X9D4T2", "7KQ2M-X9D4O", "7KQ2M-X9D41", "7KQ2M/X9D4T", "ж".repeat(5).as_str(), &long]
                 .map(parse_number);
         assert!(others.iter().all(Option::is_none), "{others:?}");
-        let mut moment = moment();
-        let drawn = draw_number(&mut moment);
+        let mut context = context();
+        let drawn = draw_number(&mut context);
         assert_eq!(parse_number(&drawn.to_lowercase()), Some(drawn));
     }
 
@@ -117,7 +117,7 @@ mod tests {
     fn numbers_of_one_moment_begin_alike_and_later_ones_follow_for_45_minutes() {
         let at = |millis: i64| {
             let now = Timestamp::from_timestamp_millis(TICK * 27_000 * 1_000_000 + millis).unwrap();
-            draw_number(&mut Moment::new(now, [7; 32]))
+            draw_number(&mut DecisionContext::new(now, [7; 32]))
         };
         assert_eq!(at(0)[..3], *"222");
         assert_eq!(at(99)[..3], *"222");

@@ -1,7 +1,7 @@
 //! Reduces payments that wait for money when the payable amount of an order falls.
 
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::lifecycle::{OrderState, record};
 use crate::model::payments::Payment;
@@ -15,7 +15,7 @@ pub(super) fn ask_for_less(
     before: &[Payment],
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     let payable = state.order.amount_payable();
@@ -27,11 +27,11 @@ pub(super) fn ask_for_less(
             continue;
         }
         if amount == Amount::ZERO {
-            *payment = void(payment, moment)?;
-            let detail = format!("The payment by {} was called off: nothing is left to pay.", payment.gateway);
-            record(batch, moment, state.order.id, "payment_voided", role, detail);
+            *payment = void(payment, context)?;
+            let detail = format!("The payment by {} was voided: nothing is left to pay.", payment.gateway);
+            record(batch, context, state.order.id, "payment_voided", role, detail);
         } else {
-            *payment = Payment { amount, updated_at: moment.now(), version: payment.version + 1, ..payment.clone() };
+            *payment = Payment { amount, updated_at: context.now(), version: payment.version + 1, ..payment.clone() };
         }
         batch.write(Change::Update(payment.clone()));
     }

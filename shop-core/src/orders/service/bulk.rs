@@ -27,13 +27,13 @@ impl Orders<'_> {
         actor.require_staff()?;
         let input = &input.check()?;
         self.shop
-            .execute_once(actor, "orders.cancel_many", key, |mut moment| async move {
+            .execute_once(actor, "orders.cancel_many", key, |mut context| async move {
                 let mut outcomes = Vec::with_capacity(input.ids.len());
                 for order_id in &input.ids {
                     let canceled = self.cancel_because(actor, *order_id, input.reason.as_deref(), key).await;
                     outcomes.push(outcome(*order_id, canceled)?);
                 }
-                Ok(Decision::unchanged(&mut moment, outcomes))
+                Ok(Decision::unchanged(&mut context, outcomes))
             })
             .await
     }

@@ -30,12 +30,12 @@ impl Orders<'_> {
         actor.require_staff()?;
         let input = &input.check()?;
         self.shop
-            .execute_once(actor, &format!("orders.cancel_items:{id}"), key, |mut moment| async move {
-                let state = self.shop.order_state(id, &mut moment).await?;
+            .execute_once(actor, &format!("orders.cancel_items:{id}"), key, |mut context| async move {
+                let state = self.shop.order_state(id, &mut context).await?;
                 // Read after the order, whose version guards them.
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
                 let is_remote = self.is_remote();
-                cancel_items(state, &returns, input, &is_remote, actor.role(), &mut moment)
+                cancel_items(state, &returns, input, &is_remote, actor.role(), &mut context)
             })
             .await
     }

@@ -1,12 +1,12 @@
 //! Loads what an order of a cart needs, to place it or to quote it.
 
-use super::super::input::{PlaceOrder, ShipTo, Wishes};
+use super::super::input::{CheckedOrder, PlaceOrder, ShipTo};
 use super::super::operations::{self, Checkout, Placement, basket};
 use super::super::view::OrderQuote;
 use super::Orders;
 use crate::actor::Actor;
-use crate::cart::{Goods, operations as carts};
-use crate::clock::Moment;
+use crate::cart::{CartContents, operations as carts};
+use crate::clock::DecisionContext;
 use crate::error::{Error, Invalid, Result};
 use crate::id::{MethodId, UserId};
 use crate::model::accounts::User;
@@ -14,7 +14,7 @@ use crate::model::cart::Cart;
 use crate::model::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::model::shipping::{Address, Method, Zone};
 use crate::money::Amount;
-use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
+use crate::pricing::{BasketLine, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
 use crate::shipping::operations::{Quote, quote};
 use crate::validate::Email;
 
@@ -48,8 +48,8 @@ impl<'a> Orders<'a> {
     /// # shop.catalog().create_product(&Actor::system(), serde_json::from_value(lamp)?).await?;
     /// # let vat = serde_json::json!({"name": "VAT", "country": "GB", "rate": "0.2"});
     /// # shop.catalog().create_tax_rate(&Actor::system(), serde_json::from_value(vat)?).await?;
-    /// let wish = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
-    /// let token = shop.carts().add_item(&Actor::anonymous(), wish).await?.token.ok_or("a guest's")?;
+    /// let item = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
+    /// let token = shop.carts().add_item(&Actor::anonymous(), item).await?.token.ok_or("a guest's")?;
     /// let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
     ///
     /// let known: PlaceOrder = serde_json::from_value(serde_json::json!({"shipping_address": {"country": "GB"}}))?;
@@ -64,22 +64,22 @@ impl<'a> Orders<'a> {
     /// nothing is missing, every error of the order is also one of the quote, except [`Error::TotalChanged`].
     pub async fn quote(&self, actor: &Actor, input: PlaceOrder) -> Result<OrderQuote> {
         let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
-        let wishes = input.check_known(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
-        self.decided(actor, &wishes, &mut self.shop.moment(), operations::quote_order).await
+        let checked_order = input.check_known(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
+        self.decided(actor, &checked_order, &mut self.shop.context(), operations::quote_order).await
     }
 
     /// Loads an order of the caller's cart and decides; retries if the cart has changed meanwhile.
     pub(super) async fn decided<T>(
         self,
         actor: &Actor,
-        wishes: &Wishes,
-        moment: &mut Moment,
-        decide: impl Fn(Checkout<'a>, &mut Moment) -> Result<T>,
+        checked_order: &CheckedOrder,
+        context: &mut DecisionContext,
+        decide: impl Fn(Checkout<'a>, &mut DecisionContext) -> Result<T>,
     ) -> Result<T> {
         loop {
-            let checkout = self.prepare(actor, wishes, moment).await?;
+            let checkout = self.prepare(actor, checked_order, context).await?;
             let cart = (checkout.cart.id, checkout.cart.version);
-            let refusal = match decide(checkout, moment) {
+            let refusal = match decide(checkout, context) {
                 Err(
                     refusal @ (Error::OutOfStock { .. }
                     | Error::CouponNotApplicable { .. }
@@ -97,29 +97,34 @@ impl<'a> Orders<'a> {
     }
 
     /// Loads an order of the caller's cart.
-    async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Checkout<'a>> {
+    async fn prepare(
+        &self,
+        actor: &Actor,
+        checked_order: &CheckedOrder,
+        context: &mut DecisionContext,
+    ) -> Result<Checkout<'a>> {
         let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
             (Some(cart), _) => cart,
             // A customer always has a cart, if only an empty one.
-            (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, moment),
+            (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, context),
             (None, None) => return Err(Error::NotFound),
         };
         let user = actor.signed_in().map(|person| person.user_id);
-        let buyer = Buyer { user, email: wishes.email.clone(), role: actor.role() };
-        self.checkout(buyer, wishes, cart, None, moment).await
+        let buyer = Buyer { user, email: checked_order.email.clone(), role: actor.role() };
+        self.checkout(buyer, checked_order, cart, None, context).await
     }
 
     /// As [`Orders::checkout`], but refuses missing fields.
     pub(super) async fn placement(
         &self,
         buyer: Buyer,
-        wishes: &Wishes,
+        checked_order: &CheckedOrder,
         cart: Cart,
-        known: Option<Goods>,
-        moment: &Moment,
+        known: Option<CartContents>,
+        context: &DecisionContext,
     ) -> Result<Placement<'a>> {
-        let checkout = self.checkout(buyer, wishes, cart, known, moment).await?;
-        checkout.complete().map_err(|_| Error::Invalid(wishes.invalid.clone()))
+        let checkout = self.checkout(buyer, checked_order, cart, known, context).await?;
+        checkout.complete().map_err(|_| Error::Invalid(checked_order.invalid.clone()))
     }
 
     /// Loads the rest of an order of a cart, and checks what depends on it. Loads the products of the lines unless they
@@ -127,26 +132,30 @@ impl<'a> Orders<'a> {
     async fn checkout(
         &self,
         buyer: Buyer,
-        wishes: &Wishes,
+        checked_order: &CheckedOrder,
         cart: Cart,
-        known: Option<Goods>,
-        moment: &Moment,
+        known: Option<CartContents>,
+        context: &DecisionContext,
     ) -> Result<Checkout<'a>> {
-        let (mut invalid, mut missing) = (wishes.invalid.clone(), wishes.missing.clone());
-        let mut address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
+        let (mut invalid, mut missing) = (checked_order.invalid.clone(), checked_order.missing.clone());
+        let mut address = self.shipping_address(buyer.user, checked_order, &mut invalid).await?;
         let query = rules_query(&cart, &buyer, address.as_ref());
-        let Loaded { goods, rules, tariff, user } = self.load(&buyer, wishes, &cart, &query, known).await?;
+        let Loaded { goods, rules, shipping_rates, user } =
+            self.load(&buyer, checked_order, &cart, &query, known).await?;
         // With a tax provider, the rates do not depend on the region codes of the shop's own table.
         if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
             match region_of(&rules.tax_rates, address) {
                 Ok(Some(code)) => address.region = Some(code.to_owned()),
                 Ok(None) => {}
-                Err(_) if wishes.may_lack_region(address) => missing.push(wishes.region_field().to_owned()),
-                Err(why) => invalid.add(wishes.region_field(), why),
+                Err(_) if checked_order.may_lack_region(address) => {
+                    missing.push(checked_order.region_field().to_owned());
+                }
+                Err(why) => invalid.add(checked_order.region_field(), why),
             }
         }
         let country = address.as_ref().map(|address| address.country.as_str());
-        let shipping = wishes.method.map(|id| shipping_quote(id, &tariff, country, &cart, &goods, &mut invalid));
+        let shipping =
+            checked_order.method.map(|id| shipping_quote(id, &shipping_rates, country, &cart, &goods, &mut invalid));
         let (quote, cheapest) = shipping.flatten().unzip();
         let email = match (buyer.user, user) {
             (None, _) => buyer.email,
@@ -154,22 +163,22 @@ impl<'a> Orders<'a> {
             (Some(_), Some(user)) => Some(Email { key: user.email_key, address: user.email }),
             (Some(_), None) => return Err(Error::NotAuthenticated),
         };
-        let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
+        let gateway = checked_order.gateway.as_deref().and_then(|id| self.shop.gateway(id));
         if !invalid.is_empty() {
             return Err(Error::Invalid(invalid));
         }
         let settings = self.shop.settings();
         Ok(Checkout {
-            taxes: self.taxes(&cart, &goods, &rules, quote.as_ref(), address.as_ref(), moment).await?,
-            billing_address: wishes.billing_address.clone(),
+            taxes: self.taxes(&cart, &goods, &rules, quote.as_ref(), address.as_ref(), context).await?,
+            billing_address: checked_order.billing_address.clone(),
             shipping_address: address,
-            hold_until: gateway.and_then(|gateway| settings.hold(gateway.as_ref())).map(|hold| moment.now() + hold),
+            hold_until: gateway.and_then(|gateway| settings.hold(gateway.as_ref())).map(|hold| context.now() + hold),
             // Orders placed by staff count towards the limit, but are not refused by it.
             max_unpaid: settings.max_unpaid_orders.filter(|_| !matches!(buyer.role, "staff" | "system")),
             gateway: gateway.map(AsRef::as_ref),
             role: buyer.role,
-            expected_total: wishes.expected_total,
-            note: wishes.note.clone(),
+            expected_total: checked_order.expected_total,
+            note: checked_order.note.clone(),
             cheapest_shipping: cheapest.unwrap_or(Amount::ZERO),
             cart,
             goods,
@@ -184,10 +193,10 @@ impl<'a> Orders<'a> {
     async fn load(
         &self,
         buyer: &Buyer,
-        wishes: &Wishes,
+        checked_order: &CheckedOrder,
         cart: &Cart,
         query: &RulesQuery,
-        known: Option<Goods>,
+        known: Option<CartContents>,
     ) -> Result<Loaded> {
         let store = self.shop.store();
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
@@ -195,14 +204,14 @@ impl<'a> Orders<'a> {
         let goods = async {
             match known {
                 Some(goods) => Ok(goods),
-                None => Goods::load(store, &variants).await,
+                None => CartContents::load(store, &variants).await,
             }
         };
         // These reads are independent, so they run concurrently. All shipping methods are read, because the order
         // stores the price of the cheapest.
-        let tariff = async {
-            match wishes.method {
-                Some(_) => Ok::<_, Error>(store.tariff().await?),
+        let shipping_rates = async {
+            match checked_order.method {
+                Some(_) => Ok::<_, Error>(store.shipping_rates().await?),
                 None => Ok((Vec::new(), Vec::new())),
             }
         };
@@ -212,8 +221,9 @@ impl<'a> Orders<'a> {
                 None => Ok(None),
             }
         };
-        let (goods, rules, tariff, user) = futures_util::future::try_join4(goods, rules, tariff, user).await?;
-        Ok(Loaded { goods, rules, tariff, user })
+        let (goods, rules, shipping_rates, user) =
+            futures_util::future::try_join4(goods, rules, shipping_rates, user).await?;
+        Ok(Loaded { goods, rules, shipping_rates, user })
     }
 
     /// The taxes of the cart at its address, from the shop's own rates or from the tax provider. The provider is called
@@ -221,21 +231,21 @@ impl<'a> Orders<'a> {
     async fn taxes(
         &self,
         cart: &Cart,
-        goods: &Goods,
+        goods: &CartContents,
         rules: &PriceRules,
         quote: Option<&Quote>,
         address: Option<&Address>,
-        moment: &Moment,
+        context: &DecisionContext,
     ) -> Result<Taxes> {
         let settings = self.shop.settings();
         let (included, rounding) = (settings.prices_include_tax, settings.tax_rounding);
         let Some(address) = address else { return Ok(Taxes { included, rounding, ..Taxes::default() }) };
-        let lines: Vec<Line<'_>> =
+        let lines: Vec<BasketLine<'_>> =
             cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
         let (quote, shipping_shares) = match self.shop.tax_provider() {
             None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
             Some(provider) => {
-                let (amounts, shipping) = taxable(&basket(cart, &lines, quote, moment.now()), rules);
+                let (amounts, shipping) = taxable(&basket(cart, &lines, quote, context.now()), rules);
                 let request = TaxRequest {
                     address,
                     currency: cart.currency,
@@ -252,10 +262,10 @@ impl<'a> Orders<'a> {
     async fn shipping_address(
         &self,
         buyer: Option<UserId>,
-        wishes: &Wishes,
+        checked_order: &CheckedOrder,
         invalid: &mut Invalid,
     ) -> Result<Option<Address>> {
-        let id = match &wishes.shipping_address {
+        let id = match &checked_order.shipping_address {
             None => return Ok(None),
             Some(ShipTo::Address(address)) => return Ok(Some(address.as_ref().clone())),
             Some(ShipTo::Saved(id)) => *id,
@@ -270,9 +280,9 @@ impl<'a> Orders<'a> {
 
 /// What an order of a cart depends on, besides the cart.
 struct Loaded {
-    goods: Goods,
+    goods: CartContents,
     rules: PriceRules,
-    tariff: (Vec<Zone>, Vec<Method>),
+    shipping_rates: (Vec<Zone>, Vec<Method>),
     user: Option<User>,
 }
 
@@ -294,7 +304,7 @@ fn shipping_quote(
     (zones, methods): &(Vec<Zone>, Vec<Method>),
     country: Option<&str>,
     cart: &Cart,
-    goods: &Goods,
+    goods: &CartContents,
     invalid: &mut Invalid,
 ) -> Option<(Quote, Amount)> {
     if !methods.iter().any(|known| known.id == method) {
@@ -312,7 +322,7 @@ fn shipping_quote(
 }
 
 /// A line in the form that a tax provider gets.
-fn taxed<'a>(line: &Line<'a>, amount: Amount) -> TaxedLine<'a> {
-    let Line { variant_id, product_id, tax_class, quantity, .. } = *line;
+fn taxed<'a>(line: &BasketLine<'a>, amount: Amount) -> TaxedLine<'a> {
+    let BasketLine { variant_id, product_id, tax_class, quantity, .. } = *line;
     TaxedLine { variant_id, product_id, tax_class, quantity, amount }
 }

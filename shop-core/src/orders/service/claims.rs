@@ -6,7 +6,7 @@ use super::super::operations;
 use super::Orders;
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::id::UserId;
 use crate::model::accounts::MailJob;
@@ -30,12 +30,12 @@ impl Orders<'_> {
     pub async fn lookup(&self, input: LookupInput) -> Result<()> {
         let (number, email_key) = &input.check()?;
         self.shop
-            .execute(&Actor::anonymous(), |mut moment| async move {
-                let mut batch = Batch::new(&mut moment);
+            .execute(&Actor::anonymous(), |mut context| async move {
+                let mut batch = Batch::new(&mut context);
                 let job = MailJob::OrderLookup { number: number.clone(), email_key: email_key.clone() };
                 // A random subject, since mails about one subject are sent in sequence.
-                let (id, subject) = (moment.id(), moment.id::<UserId>().0);
-                let delivery = Delivery::mail(id, subject, job, moment.now());
+                let (id, subject) = (context.id(), context.id::<UserId>().0);
+                let delivery = Delivery::mail(id, subject, job, context.now());
                 batch.write(Change::Insert(delivery));
                 Ok(Decision { batch, reply: () })
             })
@@ -48,17 +48,17 @@ impl Orders<'_> {
         &self,
         user_id: UserId,
         email: &str,
-        moment: &mut Moment,
+        context: &mut DecisionContext,
         batch: &mut Batch,
     ) -> Result<()> {
         let email_key = validate::email_key(email);
         let orders = self.shop.store().guest_orders(&email_key, CLAIMED_AT_ONCE).await?;
         let is_full = orders.len() >= CLAIMED_AT_ONCE as usize;
-        let claimed = operations::claim(orders, (user_id, email), moment, batch);
+        let claimed = operations::claim(orders, (user_id, email), context, batch);
         // If none was claimed, the job would find the same orders again.
         if is_full && claimed > 0 {
             let job = MailJob::ClaimOrders { user_id, email_key };
-            let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
+            let delivery = Delivery::mail(context.id(), user_id.0, job, context.now());
             batch.write(Change::Insert(delivery));
         }
         Ok(())

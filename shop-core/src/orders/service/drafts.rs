@@ -3,7 +3,7 @@
 use super::Orders;
 use super::checkout::Buyer;
 use crate::actor::Actor;
-use crate::cart::Goods;
+use crate::cart::CartContents;
 use crate::error::{Error, Result};
 use crate::id::{DraftId, OrderId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
@@ -26,7 +26,7 @@ impl Orders<'_> {
         actor.require_staff()?;
         let page = self.shop.store().list_drafts(page).await?;
         let variants: Vec<_> = page.items.iter().flat_map(|draft| &draft.items).map(|item| item.variant_id).collect();
-        let goods = Goods::load(self.shop.store(), &unique(variants)).await?;
+        let goods = CartContents::load(self.shop.store(), &unique(variants)).await?;
         Ok(page.map(|draft| DraftView::new(draft, &goods)))
     }
 
@@ -50,9 +50,9 @@ impl Orders<'_> {
         let currency = self.shop.settings().currency;
         let input = &input.check(true, currency)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let goods = self.named(input).await?;
-                let decision = create_draft(input.clone(), currency, &goods, &mut moment)?;
+                let decision = create_draft(input.clone(), currency, &goods, &mut context)?;
                 Ok(decision.map(|draft| DraftView::new(draft, &goods)))
             })
             .await
@@ -75,7 +75,7 @@ impl Orders<'_> {
         let currency = expected_draft(store.draft(id).await?, expected)?.currency;
         let input = &input.check(false, currency)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = expected_draft(store.draft(id).await?, expected)?;
                 let goods = if input.items.is_some() {
                     self.named(input).await?
@@ -83,7 +83,7 @@ impl Orders<'_> {
                     self.is_known(input).await?;
                     self.goods_of(&before).await?
                 };
-                let decision = change_draft(&before, input.clone(), &goods, &mut moment)?;
+                let decision = change_draft(&before, input.clone(), &goods, &mut context)?;
                 Ok(decision.map(|draft| DraftView::new(draft, &goods)))
             })
             .await
@@ -96,9 +96,9 @@ impl Orders<'_> {
     pub async fn delete_draft(&self, actor: &Actor, id: DraftId, expected: Option<i64>) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let draft = expected_draft(self.shop.store().draft(id).await?, expected)?;
-                Ok(delete_draft(&draft, &mut moment))
+                Ok(delete_draft(&draft, &mut context))
             })
             .await
     }
@@ -118,22 +118,22 @@ impl Orders<'_> {
         actor.require_staff()?;
         let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
         // The e-mail address comes from the draft; that of the input is ignored.
-        let wishes = &input.check(false, &gateways, self.shop.settings().currency);
+        let checked_order = &input.check(false, &gateways, self.shop.settings().currency);
         let Replayable { value: view, replayed } = self
             .shop
-            .execute_once(actor, &format!("orders.place_draft:{id}"), key, |mut moment| async move {
+            .execute_once(actor, &format!("orders.place_draft:{id}"), key, |mut context| async move {
                 let draft = self.shop.store().draft(id).await?.ok_or(Error::NotFound)?;
-                let mut wishes = wishes.clone();
-                if wishes.note.is_empty() {
-                    wishes.note.clone_from(&draft.note);
+                let mut checked_order = checked_order.clone();
+                if checked_order.note.is_empty() {
+                    checked_order.note.clone_from(&draft.note);
                 }
                 let email = |address: String| Email { key: email_key(&address), address };
                 let buyer =
                     Buyer { user: draft.customer_id, email: draft.email.clone().map(email), role: actor.role() };
-                let (cart, goods) = (cart_of(&draft, &mut moment), self.goods_of(&draft).await?);
+                let (cart, goods) = (cart_of(&draft, &mut context), self.goods_of(&draft).await?);
                 let for_them = priced(&draft, goods.clone());
-                let placement = self.placement(buyer, &wishes, cart, Some(for_them), &moment).await?;
-                place_draft(&draft, &goods, placement, &mut moment)
+                let placement = self.placement(buyer, &checked_order, cart, Some(for_them), &context).await?;
+                place_draft(&draft, &goods, placement, &mut context)
             })
             .await?;
         Ok(Replayable { value: self.placed(view), replayed })
@@ -147,16 +147,16 @@ impl Orders<'_> {
         actor.require_staff()?;
         let input = &input.check()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 // Orders are never deleted.
                 let order = self.shop.store().order(id).await?.ok_or(Error::NotFound)?;
-                Ok(add_note(order.id, input.clone(), actor.role(), &mut moment))
+                Ok(add_note(order.id, input.clone(), actor.role(), &mut context))
             })
             .await
     }
 
     /// Loads the products of the draft's lines and checks that its customer exists.
-    async fn named(&self, input: &CheckedDraft) -> Result<Goods> {
+    async fn named(&self, input: &CheckedDraft) -> Result<CartContents> {
         self.is_known(input).await?;
         let store = self.shop.store();
         let mut variants = Vec::new();
@@ -170,7 +170,7 @@ impl Orders<'_> {
                 }
             }
         }
-        Goods::load(store, &unique(variants)).await
+        CartContents::load(store, &unique(variants)).await
     }
 
     async fn is_known(&self, input: &CheckedDraft) -> Result<()> {
@@ -182,9 +182,9 @@ impl Orders<'_> {
         Ok(())
     }
 
-    async fn goods_of(&self, draft: &Draft) -> Result<Goods> {
+    async fn goods_of(&self, draft: &Draft) -> Result<CartContents> {
         let variants: Vec<_> = draft.items.iter().map(|item| item.variant_id).collect();
-        Goods::load(self.shop.store(), &variants).await
+        CartContents::load(self.shop.store(), &variants).await
     }
 }
 

@@ -54,14 +54,14 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<PlacedOrder>> {
         let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
-        let wishes = &input.check(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
+        let checked_order = &input.check(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
         let Replayable { value: view, replayed } = self
             .shop
-            .execute_once(actor, "orders.place", key, |mut moment| async move {
-                self.decided(actor, wishes, &mut moment, |checkout, moment| match checkout.complete() {
-                    Ok(placement) => operations::place(placement, moment),
+            .execute_once(actor, "orders.place", key, |mut context| async move {
+                self.decided(actor, checked_order, &mut context, |checkout, context| match checkout.complete() {
+                    Ok(placement) => operations::place(placement, context),
                     // `check` has already refused missing fields.
-                    Err(_) => Err(Error::Invalid(wishes.invalid.clone())),
+                    Err(_) => Err(Error::Invalid(checked_order.invalid.clone())),
                 })
                 .await
             })
@@ -174,16 +174,16 @@ impl Orders<'_> {
     ) -> Result<Replayable<OrderView>> {
         identified(actor)?;
         self.shop
-            .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
+            .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut context| async move {
                 let OrderState { order, payments, shipments, reservations, .. } =
-                    self.shop.order_state(id, &mut moment).await?;
+                    self.shop.order_state(id, &mut context).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
                 let asked = Reason::Asked(actor.role());
-                let mut decision = operations::cancel(view, &reservations, asked, &self.is_remote(), &mut moment)?;
+                let mut decision = operations::cancel(view, &reservations, asked, &self.is_remote(), &mut context)?;
                 if let Some(reason) = reason {
                     let batch = &mut decision.batch;
-                    operations::record_for_staff(batch, &mut moment, id, "cancel_reason", actor.role(), reason);
+                    operations::record_for_staff(batch, &mut context, id, "cancel_reason", actor.role(), reason);
                 }
                 Ok(decision)
             })
@@ -202,7 +202,7 @@ impl Orders<'_> {
     /// If the overdue orders cannot be listed.
     pub async fn cancel_overdue(&self, limit: u32) -> Result<u32> {
         let mut canceled = 0;
-        for id in self.shop.store().overdue_orders(self.shop.moment().now(), limit).await? {
+        for id in self.shop.store().overdue_orders(self.shop.context().now(), limit).await? {
             match self.cancel_if_overdue(id).await {
                 Ok(true) => canceled += 1,
                 Ok(false) => {}
@@ -214,24 +214,24 @@ impl Orders<'_> {
 
     async fn cancel_if_overdue(&self, id: OrderId) -> Result<bool> {
         self.shop
-            .execute(&Actor::system(), |mut moment| async move {
+            .execute(&Actor::system(), |mut context| async move {
                 let OrderState { mut order, payments, shipments, reservations, .. } =
-                    self.shop.order_state(id, &mut moment).await?;
-                let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
+                    self.shop.order_state(id, &mut context).await?;
+                let overdue = order.hold_until.is_some_and(|until| until <= context.now());
                 // Paid, canceled or extended since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {
-                    return Ok(Decision::unchanged(&mut moment, false));
+                    return Ok(Decision::unchanged(&mut context, false));
                 }
                 if payments.iter().any(|payment| payment.state.is_open() && may_void(payment).is_err()) {
                     // The gateway is already processing a request: wait for its answer.
-                    let mut batch = Batch::new(&mut moment);
-                    hold_again(&mut order, &moment);
-                    operations::settle(order, &payments, &shipments, &mut moment, &mut batch);
+                    let mut batch = Batch::new(&mut context);
+                    hold_again(&mut order, &context);
+                    operations::settle(order, &payments, &shipments, &mut context, &mut batch);
                     return Ok(Decision { batch, reply: false });
                 }
                 let view = OrderView { order, payments, shipments };
                 let decision =
-                    operations::cancel(view, &reservations, Reason::Overdue, &self.is_remote(), &mut moment)?;
+                    operations::cancel(view, &reservations, Reason::Overdue, &self.is_remote(), &mut context)?;
                 Ok(decision.map(|view| view.order.status == OrderStatus::Canceled))
             })
             .await

@@ -7,7 +7,7 @@ use crate::id::{OrderId, ReturnId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::lifecycle::{identified, may_see};
 use crate::model::orders::{Order, Return, ReturnFilter, ReturnSort};
-use crate::orders::operations::{Around, Step, request_return, step_return};
+use crate::orders::operations::{ReturnContext, ReturnTransition, request_return, step_return};
 use crate::orders::{ReceiveReturn, RejectReturn, ReturnInput};
 use crate::page::{Page, PageRequest};
 
@@ -68,11 +68,11 @@ impl Orders<'_> {
         self.visible(actor, id).await?;
         let input = &input.check()?;
         self.shop
-            .execute_once(actor, &format!("orders.request_return:{id}"), key, |mut moment| async move {
-                let state = self.shop.order_state(id, &mut moment).await?;
+            .execute_once(actor, &format!("orders.request_return:{id}"), key, |mut context| async move {
+                let state = self.shop.order_state(id, &mut context).await?;
                 may_see(actor, &state.order)?;
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
-                request_return(state, &returns, input.clone(), actor.role(), &mut moment)
+                request_return(state, &returns, input.clone(), actor.role(), &mut context)
             })
             .await
     }
@@ -90,7 +90,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Step::Approve, key).await
+        self.step(actor, order, id, ReturnTransition::Approve, key).await
     }
 
     /// Rejects a return, for staff.
@@ -106,7 +106,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Step::Reject(input.check()?), key).await
+        self.step(actor, order, id, ReturnTransition::Reject(input.check()?), key).await
     }
 
     /// Records that the goods of an approved return have arrived, for staff. They are put back into stock where they
@@ -125,7 +125,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Step::Receive { restock: input.check()? }, key).await
+        self.step(actor, order, id, ReturnTransition::Receive { restock: input.check()? }, key).await
     }
 
     /// Refunds the goods of a received return, for staff: their price, at most the captured money that is left. The
@@ -146,7 +146,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Step::Refund, key).await
+        self.step(actor, order, id, ReturnTransition::Refund, key).await
     }
 
     /// Cancels a return whose goods have not arrived, for callers who may see the order.
@@ -161,7 +161,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         identified(actor)?;
-        self.step(actor, order, id, Step::Cancel, key).await
+        self.step(actor, order, id, ReturnTransition::Cancel, key).await
     }
 
     async fn step(
@@ -169,25 +169,27 @@ impl Orders<'_> {
         actor: &Actor,
         order: OrderId,
         id: ReturnId,
-        step: Step,
+        step: ReturnTransition,
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         let step = &step;
         let operation = format!("{}:{id}", step.operation());
         self.shop
-            .execute_once(actor, &operation, key, |mut moment| async move {
-                let state = self.shop.order_state(order, &mut moment).await?;
+            .execute_once(actor, &operation, key, |mut context| async move {
+                let state = self.shop.order_state(order, &mut context).await?;
                 may_see(actor, &state.order)?;
                 let store = self.shop.store();
                 // Read after the order, whose version guards them.
                 let returns = store.returns_of_orders(&[order]).await?;
                 let before = returns.iter().find(|returned| returned.id == id).ok_or(Error::NotFound)?;
                 let levels = match step {
-                    Step::Receive { restock: true } => store.stock_of(&variants(before, &state.order)).await?,
+                    ReturnTransition::Receive { restock: true } => {
+                        store.stock_of(&variants(before, &state.order)).await?
+                    }
                     _ => Vec::new(),
                 };
-                let around = Around { returns: &returns, levels: &levels, is_remote: &self.is_remote() };
-                step_return(state, around, before, step, actor.role(), &mut moment)
+                let return_context = ReturnContext { returns: &returns, levels: &levels, is_remote: &self.is_remote() };
+                step_return(state, return_context, before, step, actor.role(), &mut context)
             })
             .await
     }

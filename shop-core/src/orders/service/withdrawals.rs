@@ -36,12 +36,12 @@ impl Orders<'_> {
         let input = &input.check()?;
         let days = self.shop.settings().withdrawal_days;
         self.shop
-            .execute_once(actor, &format!("orders.withdraw:{id}"), key, |mut moment| async move {
-                let state = self.shop.order_state(id, &mut moment).await?;
+            .execute_once(actor, &format!("orders.withdraw:{id}"), key, |mut context| async move {
+                let state = self.shop.order_state(id, &mut context).await?;
                 may_see(actor, &state.order)?;
                 // Read after the order, whose version guards them.
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
-                withdraw(state, &returns, input, days, &self.is_remote(), actor.role(), &mut moment)
+                withdraw(state, &returns, input, days, &self.is_remote(), actor.role(), &mut context)
             })
             .await
     }

@@ -22,8 +22,8 @@ use crate::testing::{PASSWORD, World, block_on, world, world_with};
 const ADA: &str = "ada@example.com";
 
 fn order_of(world: &World, offer: &Offer, email: &str) -> Order {
-    let wishes = PlaceOrder { email: email.to_owned().into(), ..offer.wishes() };
-    let placed = block_on(world.shop.orders().place(&guest(world, offer.variant(0), 1), wishes, None)).unwrap();
+    let order_input = PlaceOrder { email: email.to_owned().into(), ..offer.order_input() };
+    let placed = block_on(world.shop.orders().place(&guest(world, offer.variant(0), 1), order_input, None)).unwrap();
     placed.value.view.order
 }
 
@@ -83,7 +83,7 @@ fn a_proven_address_brings_its_orders() {
     let mine = own(&world, &ada);
     assert_eq!(mine.len(), 3);
     for order in &mine {
-        assert_eq!((order.customer_id, order.claimed_at), (Some(user), Some(world.shop.moment().now())));
+        assert_eq!((order.customer_id, order.claimed_at), (Some(user), Some(world.shop.context().now())));
         assert!(order.id != other.id && order.version >= 2);
     }
     // It happens once: another try changes nothing.
@@ -183,9 +183,9 @@ fn a_lost_token_comes_by_mail_to_the_address_of_the_order_only() {
     assert!(mail.html.contains(token) && mail.text.contains("do not pass it on"));
     // For a customer's order, the link has no token and the mail asks to sign in.
     let ada = world.customer("ada");
-    let wish = crate::cart::AddItem { variant_id: offer.variant(0).into(), ..Default::default() };
-    block_on(world.shop.carts().add_item(&ada, wish)).unwrap();
-    let own = block_on(world.shop.orders().place(&ada, offer.wishes(), None)).unwrap().value.view.order;
+    let item = crate::cart::AddItem { variant_id: offer.variant(0).into(), ..Default::default() };
+    block_on(world.shop.carts().add_item(&ada, item)).unwrap();
+    let own = block_on(world.shop.orders().place(&ada, offer.order_input(), None)).unwrap().value.view.order;
     ask(&own.number, ADA);
     let mail = links().remove(1);
     assert!(
@@ -276,10 +276,10 @@ fn a_job_claims_nothing_for_an_address_that_is_not_proven() {
     order_of(&world, &offer, ADA);
     registered(&world, ADA);
     let (user_id, ada) = account(&world, ADA);
-    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
-        let mut batch = Batch::new(&mut moment);
+    block_on(world.shop.execute(&Actor::system(), |mut context| async move {
+        let mut batch = Batch::new(&mut context);
         let job = MailJob::ClaimOrders { user_id, email_key: ADA.to_owned() };
-        let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
+        let delivery = Delivery::mail(context.id(), user_id.0, job, context.now());
         batch.write(Change::Insert(delivery));
         Ok(Decision { batch, reply: () })
     }))

@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use uuid::Uuid;
 
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::model::inventory::{Reservation, ReservationStatus};
 use crate::model::orders::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
 use crate::model::payments::{Payment, PaymentState};
 use crate::model::shipping::{Address, Shipment, ShipmentItem, ShipmentStatus};
 use crate::money::{Amount, Currency};
 
-pub(crate) fn moment() -> Moment {
-    Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [7; 32])
+pub(crate) fn context() -> DecisionContext {
+    DecisionContext::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [7; 32])
 }
 
 pub(crate) fn address() -> Address {
@@ -39,14 +39,14 @@ pub(crate) fn address() -> Address {
 
 /// A guest's placed order with lines of (unit price, quantity).
 pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
-    let mut moment = moment();
+    let mut context = context();
     let items: Vec<_> = lines
         .iter()
         .enumerate()
         .map(|(index, (price, quantity))| OrderItem {
-            id: moment.id(),
-            product_id: moment.id(),
-            variant_id: moment.id(),
+            id: context.id(),
+            product_id: context.id(),
+            variant_id: context.id(),
             sku: format!("SKU-{index}"),
             name: format!("Thing {index}"),
             options: BTreeMap::new(),
@@ -61,9 +61,9 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         .collect();
     let subtotal = Amount::sum(items.iter().map(|item| item.line_total)).unwrap();
     Order {
-        id: moment.id(),
+        id: context.id(),
         number: "7KQ2M-X9D4T".into(),
-        cart_id: moment.id(),
+        cart_id: context.id(),
         customer_id: None,
         email: "ada@example.com".into(),
         email_key: "ada@example.com".into(),
@@ -84,7 +84,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         shipping_address: address(),
         billing_address: address(),
         shipping_method: ShippingMethodSnapshot {
-            id: moment.id(),
+            id: context.id(),
             name: "Post".into(),
             price: Amount(shipping),
             cheapest: None,
@@ -94,11 +94,11 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         payment_status: PaymentStatus::NotPaid,
         fulfillment_status: FulfillmentStatus::Unfulfilled,
         note: String::new(),
-        placed_at: moment.now(),
+        placed_at: context.now(),
         canceled_at: None,
         hold_until: None,
         ships_unpaid: false,
-        updated_at: moment.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }
@@ -170,9 +170,9 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
     let shop = &world.shop;
     let held = if order.hold_until.is_some() { ReservationStatus::Held } else { ReservationStatus::Committed };
     let system = crate::Actor::system();
-    let placed = shop.execute(&system, |mut moment| async move {
+    let placed = shop.execute(&system, |mut context| async move {
         let location = shop.store().locations().await?.into_iter().next().expect("a new shop has a location");
-        let mut batch = crate::batch::Batch::new(&mut moment);
+        let mut batch = crate::batch::Batch::new(&mut context);
         batch.write(crate::batch::Change::Insert(order.clone()));
         crate::pricing::take_uses(&mut batch, order, &crate::model::catalog::PriceRules::default(), None);
         for item in &order.items {
@@ -190,7 +190,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
             };
             batch.write(InventoryWrite::InsertLevel(level.clone()));
             batch.write(InventoryWrite::Movement(Movement {
-                id: moment.id(),
+                id: context.id(),
                 variant_id: item.variant_id,
                 sku: item.sku.clone(),
                 location_id: location.id,
@@ -198,15 +198,15 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
                 reason: MovementReason::Received,
                 note: String::new(),
                 order_id: None,
-                created_at: moment.now(),
+                created_at: context.now(),
             }));
             let allocation = allocate(&[level], &item.sku, item.quantity)?;
             let line =
                 StockLine { order_id: order.id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
-            reserve(&mut batch, &mut moment, line, &allocation, held);
+            reserve(&mut batch, &mut context, line, &allocation, held);
         }
         let gateway = crate::gateway::ManualGateway::default();
-        let payment = begin(&gateway, order.id, order.total, order.currency, &mut moment);
+        let payment = begin(&gateway, order.id, order.total, order.currency, &mut context);
         batch.write(crate::batch::Change::Insert(payment.clone()));
         Ok(crate::Decision { batch, reply: payment })
     });

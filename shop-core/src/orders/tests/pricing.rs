@@ -69,7 +69,7 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
     block_on(world.shop.catalog().create_tax_rate(&Actor::system(), own)).unwrap();
     promotion(&world, json!({"name": "Half", "kind": "percent", "value": "50"}));
     let buyer = guest(&world, offer.variant(0), 2);
-    let order = || block_on(world.shop.orders().place(&buyer, offer.wishes(), None));
+    let order = || block_on(world.shop.orders().place(&buyer, offer.order_input(), None));
     *authority.is_down.lock().unwrap() = true;
     assert_eq!(order().unwrap_err().code(), "unavailable");
     *authority.is_down.lock().unwrap() = false;
@@ -87,8 +87,8 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
 
 /// Fills a cart with one unit and a coupon.
 fn fill(world: &World, buyer: &Actor, variant: VariantId, code: &str) -> Result<()> {
-    let wish = AddItem { variant_id: variant.into(), quantity: 1.into(), ..AddItem::default() };
-    block_on(world.shop.carts().add_item(buyer, wish))?;
+    let item = AddItem { variant_id: variant.into(), quantity: 1.into(), ..AddItem::default() };
+    block_on(world.shop.carts().add_item(buyer, item))?;
     block_on(world.shop.carts().add_coupon(buyer, AddCoupon { code: code.to_owned().into() }, None)).map(drop)
 }
 
@@ -100,7 +100,7 @@ fn an_order_counts_and_its_cancellation_gives_back_once() {
     let coupon = json!({"name": "One", "code": "ONE", "kind": "percent", "value": "10", "usage_limit_per_customer": 1});
     let coupon = promotion(&world, coupon);
     let buyer = world.customer("ada");
-    let place = || block_on(world.shop.orders().place(&buyer, offer.wishes(), None));
+    let place = || block_on(world.shop.orders().place(&buyer, offer.order_input(), None));
     fill(&world, &buyer, offer.variant(0), "one").unwrap();
     let placed = place().unwrap().value.view.order;
     assert_eq!((placed.discount_total, placed.total), (Amount(200), Amount(1300)));
@@ -134,7 +134,7 @@ fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
     let by_itself =
         promotion(&world, json!({"name": "Hello", "kind": "fixed", "value": "2", "first_order_only": true}));
     let ada = world.customer("ada");
-    let place = |buyer: &Actor| block_on(world.shop.orders().place(buyer, offer.wishes(), None));
+    let place = |buyer: &Actor| block_on(world.shop.orders().place(buyer, offer.order_input(), None));
     // The guests enter Ada's address, too.
     for _ in 0..2 {
         for code in ["once", "first"] {
@@ -160,8 +160,8 @@ fn so_many_orders_of_one_buyer_wait_for_their_payment() {
     let world = world_with(|builder| builder.settings(limited));
     let offer = offer(&world, &[(1000, 99)]);
     let place = |buyer: &Actor, email: &str| {
-        let wishes = PlaceOrder { email: email.to_owned().into(), ..offer.wishes() };
-        block_on(world.shop.orders().place(buyer, wishes, None)).map(|placed| placed.value.view)
+        let order_input = PlaceOrder { email: email.to_owned().into(), ..offer.order_input() };
+        block_on(world.shop.orders().place(buyer, order_input, None)).map(|placed| placed.value.view)
     };
     let order = |email: &str| place(&guest(&world, offer.variant(0), 1), email);
     let first = order("ada@example.com").unwrap();
@@ -173,8 +173,8 @@ fn so_many_orders_of_one_buyer_wait_for_their_payment() {
     order("bob@example.com").unwrap();
     let ada = world.customer("ada");
     let own = || {
-        let wish = AddItem { variant_id: offer.variant(0).into(), quantity: 1.into(), ..AddItem::default() };
-        block_on(world.shop.carts().add_item(&ada, wish)).unwrap();
+        let item = AddItem { variant_id: offer.variant(0).into(), quantity: 1.into(), ..AddItem::default() };
+        block_on(world.shop.carts().add_item(&ada, item)).unwrap();
         place(&ada, "ada@example.com")
     };
     own().unwrap();

@@ -131,8 +131,8 @@ fn opened(case: &Case) -> (World, Actor, Value) {
         let quantity = wanted.min(stock) - i64::from(case.is_guest && index == 0);
         if quantity > 0 {
             let variant_id = offer.variant(index).into();
-            let wish = AddItem { variant_id, quantity: quantity.into(), ..AddItem::default() };
-            block_on(world.shop.carts().add_item(&buyer, wish)).unwrap();
+            let item = AddItem { variant_id, quantity: quantity.into(), ..AddItem::default() };
+            block_on(world.shop.carts().add_item(&buyer, item)).unwrap();
         }
     }
     let body = body(&offer, case.place, case.gateway);

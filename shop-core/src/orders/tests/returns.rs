@@ -39,7 +39,7 @@ impl Sold {
         let world = world();
         let offer = offer(&world, &[(1000, 10)]);
         let buyer = guest(&world, offer.variant(0), quantity);
-        let placed = block_on(world.shop.orders().place(&buyer, offer.wishes(), None)).unwrap().value;
+        let placed = block_on(world.shop.orders().place(&buyer, offer.order_input(), None)).unwrap().value;
         let token = placed.access_token.unwrap();
         let guest = Tokens { order: Some(token.expose()), ..Tokens::default() };
         let guest = block_on(world.shop.identify(guest)).unwrap();
@@ -47,19 +47,20 @@ impl Sold {
         let shop = &world.shop;
         let payment = placed.view.payments[0].id;
         block_on(shop.payments().capture(&staff, payment, input(json!({})), None)).unwrap();
-        let parcel = input(json!({"order_id": placed.view.order.id}));
-        let parcel = block_on(shop.shipping().create_shipment(&staff, parcel, None)).unwrap().value;
-        block_on(shop.shipping().track_shipment(&staff, parcel.id, input(json!({"status": "shipped"})), None)).unwrap();
+        let shipment = input(json!({"order_id": placed.view.order.id}));
+        let shipment = block_on(shop.shipping().create_shipment(&staff, shipment, None)).unwrap().value;
+        block_on(shop.shipping().track_shipment(&staff, shipment.id, input(json!({"status": "shipped"})), None))
+            .unwrap();
         Self { order: placed.view.order, world, offer, guest, staff }
     }
 
-    fn wish(&self, quantity: i64) -> ReturnInput {
+    fn return_input(&self, quantity: i64) -> ReturnInput {
         input(json!({"items": [{"order_item_id": self.order.items[0].id, "quantity": quantity}]}))
     }
 
     fn request(&self, quantity: i64) -> Result<Return> {
         let call = self.world.shop.orders();
-        block_on(call.request_return(&self.guest, self.order.id, self.wish(quantity), None)).map(returned)
+        block_on(call.request_return(&self.guest, self.order.id, self.return_input(quantity), None)).map(returned)
     }
 
     fn approve(&self, id: ReturnId) -> Result<Return> {
@@ -219,7 +220,7 @@ fn a_key_has_one_effect() {
     let sold = Sold::of(2);
     let key = IdempotencyKey::new("once", &json!({})).unwrap();
     let orders = sold.world.shop.orders();
-    let ask = || block_on(orders.request_return(&sold.guest, sold.order.id, sold.wish(1), Some(&key))).unwrap();
+    let ask = || block_on(orders.request_return(&sold.guest, sold.order.id, sold.return_input(1), Some(&key))).unwrap();
     let (first, again) = (ask(), ask());
     assert_eq!((first.replayed, again.replayed, first.value == again.value), (false, true, true));
     let id = first.value.id;

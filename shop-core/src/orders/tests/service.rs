@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::accounts::StandingInput;
+use crate::accounts::UserFlagsInput;
 use crate::actor::{Actor, SignedIn};
 use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::error::{Error, Result};
@@ -64,9 +64,9 @@ fn race<T: Send>(runners: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
 
 /// Deactivates or reactivates a user.
 fn set_active(world: &World, person: &Actor, is_active: bool) {
-    let input = StandingInput { is_active: is_active.into(), ..StandingInput::default() };
+    let input = UserFlagsInput { is_active: is_active.into(), ..UserFlagsInput::default() };
     let user = person.signed_in().unwrap().user_id;
-    block_on(world.shop.accounts().update_standing(&Actor::system(), user, input)).unwrap();
+    block_on(world.shop.accounts().update_user_flags(&Actor::system(), user, input)).unwrap();
 }
 
 #[test]
@@ -75,15 +75,15 @@ fn a_deactivated_customer_changes_nothing_through_a_vouched_actor() {
     let offer = offer(&world, &[(1999, 5)]);
     let (shop, ada) = (&world.shop, world.customer("ada"));
     add(shop, &ada, offer.variant(0), 1).unwrap();
-    let order = place(shop, &ada, offer.wishes()).unwrap().view.order;
+    let order = place(shop, &ada, offer.order_input()).unwrap().view.order;
     add(shop, &ada, offer.variant(0), 1).unwrap();
 
     set_active(&world, &ada, false);
     let address = || serde_json::from_value(json!({"first_name": "Ada", "line1": "1", "city": "B", "country": "GB"}));
     let refusals = [
         code(add(shop, &ada, offer.variant(0), 1)),
-        code(place(shop, &ada, offer.wishes())),
-        code(block_on(shop.orders().place(&ada, offer.wishes(), Some(&key("again"))))),
+        code(place(shop, &ada, offer.order_input())),
+        code(block_on(shop.orders().place(&ada, offer.order_input(), Some(&key("again"))))),
         code(block_on(shop.orders().cancel(&ada, order.id, None))),
         code(block_on(shop.shipping().create_address(&ada, address().unwrap()))),
         code(block_on(shop.carts().empty(&ada, None))),
@@ -103,7 +103,7 @@ fn a_deactivated_customer_changes_nothing_through_a_vouched_actor() {
     assert_eq!(code(block_on(shop.orders().cancel(&sam, order.id, None))), "permission_denied");
 
     set_active(&world, &ada, true);
-    place(shop, &ada, offer.wishes()).unwrap();
+    place(shop, &ada, offer.order_input()).unwrap();
     assert_eq!(block_on(shop.check()).unwrap(), Vec::<String>::new());
 }
 
@@ -113,7 +113,7 @@ fn who_is_shut_out_between_decision_and_commit_orders_nothing() {
     let offer = offer(&world, &[(1999, 5)]);
     let ada = world.customer("ada");
     add(&world.shop, &ada, offer.variant(0), 1).unwrap();
-    let call = async |shop: Shop| shop.orders().place(&ada, offer.wishes(), None).await;
+    let call = async |shop: Shop| shop.orders().place(&ada, offer.order_input(), None).await;
     let prepared = block_on(world.shop.prepare(call)).unwrap();
     set_active(&world, &ada, false);
     let refusal = block_on(world.store.commit(prepared.batch)).unwrap_err();
@@ -127,7 +127,7 @@ fn a_guest_fills_a_cart_and_orders_it() {
     let offer = offer(&world, &[(1999, 5), (500, 5)]);
     let ada = guest(&world, offer.variant(0), 2);
     add(&world.shop, &ada, offer.variant(1), 1).unwrap();
-    let placed = place(&world.shop, &ada, offer.wishes()).unwrap();
+    let placed = place(&world.shop, &ada, offer.order_input()).unwrap();
     let order = &placed.view.order;
     assert_eq!(
         (order.total, order.status, order.payment_status),
@@ -137,7 +137,7 @@ fn a_guest_fills_a_cart_and_orders_it() {
 
     // The cart is gone; the token opens the order, and nobody else sees it.
     assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
-    assert_eq!(code(place(&world.shop, &ada, offer.wishes())), "not_found");
+    assert_eq!(code(place(&world.shop, &ada, offer.order_input())), "not_found");
     let token = placed.access_token.unwrap();
     let holder = Tokens { order: Some(token.expose()), ..Tokens::default() };
     let holder = block_on(world.shop.identify(holder)).unwrap();
@@ -157,13 +157,14 @@ fn a_customer_has_one_cart_and_orders_with_their_own_address_of_mail() {
     let first = block_on(world.shop.carts().get(&bob)).unwrap();
     assert!(first.items.is_empty() && first.token.is_none());
     assert_eq!(block_on(world.shop.carts().create(&bob)).unwrap().id, first.id);
-    assert_eq!(code(place(&world.shop, &bob, offer.wishes())), "cart_empty");
+    assert_eq!(code(place(&world.shop, &bob, offer.order_input())), "cart_empty");
     add(&world.shop, &bob, offer.variant(0), 1).unwrap();
-    let order = place(&world.shop, &bob, PlaceOrder { email: crate::field::Field::Missing, ..offer.wishes() }).unwrap();
+    let order =
+        place(&world.shop, &bob, PlaceOrder { email: crate::field::Field::Missing, ..offer.order_input() }).unwrap();
     assert_eq!((order.view.order.email.as_str(), order.access_token.is_none()), ("bob@example.com", true));
     let next = block_on(world.shop.carts().get(&bob)).unwrap();
     assert!(next.id != first.id && next.items.is_empty());
-    assert_eq!(code(place(&world.shop, &bob, offer.wishes())), "cart_empty");
+    assert_eq!(code(place(&world.shop, &bob, offer.order_input())), "cart_empty");
 
     let own = block_on(world.shop.orders().list(&bob, OrderQuery::default(), &PageRequest::default())).unwrap();
     assert_eq!(own.items, [order.view]);
@@ -192,7 +193,7 @@ fn everything_wrong_with_an_order_is_said_at_once() {
         shipping_method_id: crate::id::MethodId(uuid::Uuid::from_u128(9)).into(),
         payment_gateway: "magic".into(),
         note: "x".repeat(2_001).into(),
-        ..offer.wishes()
+        ..offer.order_input()
     };
     let Err(Error::Invalid(invalid)) = place(&world.shop, &bob, wrong) else { panic!("it must be refused") };
     let fields: Vec<_> = invalid.fields.keys().map(String::as_str).collect();
@@ -244,7 +245,7 @@ fn the_last_units_are_sold_once() {
     let world = world();
     let offer = offer(&world, &[(1999, 5)]);
     let guests: Vec<_> = (0..20).map(|_| guest(&world, offer.variant(0), 1)).collect();
-    let codes = race(20, |index| code(place(&world.shop, &guests[index], offer.wishes())));
+    let codes = race(20, |index| code(place(&world.shop, &guests[index], offer.order_input())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 5, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == "out_of_stock").count(), 15, "{codes:?}");
     assert_eq!(stock(&world, offer.variant(0)).reserved, 5);
@@ -258,10 +259,10 @@ fn a_cart_becomes_one_order_however_often_it_is_placed_at_once() {
     let ada = guest(&world, offer.variant(0), 1);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 1).unwrap();
-    let codes = race(16, |_| code(place(&world.shop, &ada, offer.wishes())));
+    let codes = race(16, |_| code(place(&world.shop, &ada, offer.order_input())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
     assert!(codes.iter().all(|code| ["ok", "not_found"].contains(code)), "{codes:?}");
-    let codes = race(16, |_| code(place(&world.shop, &bob, offer.wishes())));
+    let codes = race(16, |_| code(place(&world.shop, &bob, offer.order_input())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
     assert!(codes.iter().all(|code| ["ok", "cart_empty"].contains(code)), "{codes:?}");
     assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
@@ -274,7 +275,7 @@ fn a_key_has_one_effect_and_one_answer() {
     let offer = offer(&world, &[(1999, 50)]);
     let ada = guest(&world, offer.variant(0), 1);
     let key = key("once");
-    let answers = race(16, |_| block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&key))).unwrap());
+    let answers = race(16, |_| block_on(world.shop.orders().place(&ada, offer.order_input(), Some(&key))).unwrap());
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     let first = &answers[0].value;
     for Replayable { value, .. } in &answers {
@@ -283,10 +284,14 @@ fn a_key_has_one_effect_and_one_answer() {
         assert!(token.matches(other.expose()));
     }
     // The key still returns the response after the cart is gone; another request with it is refused.
-    assert!(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&key))).unwrap().replayed);
+    assert!(block_on(world.shop.orders().place(&ada, offer.order_input(), Some(&key))).unwrap().replayed);
     let other = IdempotencyKey::new("once", &json!({"body": 2})).unwrap();
-    assert_eq!(code(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&other)))), "idempotency_mismatch");
-    let answer = block_on(world.shop.store().answer(&key.scoped(ada.caller().unwrap(), "orders.place"))).unwrap();
+    assert_eq!(
+        code(block_on(world.shop.orders().place(&ada, offer.order_input(), Some(&other)))),
+        "idempotency_mismatch"
+    );
+    let answer =
+        block_on(world.shop.store().idempotency_record(&key.scoped(ada.caller().unwrap(), "orders.place"))).unwrap();
     let outcome = answer.unwrap().outcome;
     assert!(!outcome.contains(first.access_token.as_ref().unwrap().expose()), "{outcome}");
 }
@@ -297,7 +302,7 @@ fn an_order_is_canceled_once() {
     let offer = offer(&world, &[(1999, 5)]);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 3).unwrap();
-    let id = place(&world.shop, &bob, offer.wishes()).unwrap().view.order.id;
+    let id = place(&world.shop, &bob, offer.order_input()).unwrap().view.order.id;
     world.clock.advance(TimeDelta::seconds(1));
     let codes = race(8, |_| code(block_on(world.shop.orders().cancel(&bob, id, None))));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
@@ -317,7 +322,7 @@ fn canceling_with_a_key_answers_alike() {
     let offer = offer(&world, &[(1999, 5)]);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 3).unwrap();
-    let id = place(&world.shop, &bob, offer.wishes()).unwrap().view.order.id;
+    let id = place(&world.shop, &bob, offer.order_input()).unwrap().view.order.id;
     let first = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
     let second = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
     assert_eq!((first.replayed, second.replayed, first.value == second.value), (false, true, true));
@@ -332,11 +337,14 @@ fn orders_whose_payment_never_came_are_canceled_by_one_of_many_workers() {
     let offer = offer(&world, &[(1999, 50)]);
     let buy = |gateway: &str| {
         let ada = guest(&world, offer.variant(0), 2);
-        place(&world.shop, &ada, PlaceOrder { payment_gateway: gateway.into(), ..offer.wishes() }).unwrap().view.order
+        place(&world.shop, &ada, PlaceOrder { payment_gateway: gateway.into(), ..offer.order_input() })
+            .unwrap()
+            .view
+            .order
     };
     let waiting: Vec<_> = (0..5).map(|_| buy("bank").id).collect();
     let on_trust = buy("manual");
-    assert!(on_trust.ships_unpaid && on_trust.hold_until > Some(world.shop.moment().now() + TimeDelta::days(6)));
+    assert!(on_trust.ships_unpaid && on_trust.hold_until > Some(world.shop.context().now() + TimeDelta::days(6)));
     assert_eq!(stock(&world, offer.variant(0)).reserved, 12);
     world.clock.advance(TimeDelta::seconds(1_799));
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
@@ -359,14 +367,14 @@ fn orders_that_are_paid_outside_the_shop_wait_for_a_week_unless_they_ship() {
     let world = world();
     let offer = offer(&world, &[(1999, 50)]);
     let staff = world.staff("sam");
-    let buy = || place(&world.shop, &guest(&world, offer.variant(0), 2), offer.wishes()).unwrap().view;
+    let buy = || place(&world.shop, &guest(&world, offer.variant(0), 2), offer.order_input()).unwrap().view;
     let ship = |order: &Order, status: Option<&str>| {
         let shipping = world.shop.shipping();
         let input = serde_json::from_value(serde_json::json!({"order_id": order.id})).unwrap();
-        let parcel = block_on(shipping.create_shipment(&staff, input, None)).unwrap().value;
+        let shipment = block_on(shipping.create_shipment(&staff, input, None)).unwrap().value;
         if let Some(status) = status {
             let news = serde_json::from_value(serde_json::json!({ "status": status })).unwrap();
-            block_on(shipping.track_shipment(&staff, parcel.id, news, None)).unwrap();
+            block_on(shipping.track_shipment(&staff, shipment.id, news, None)).unwrap();
         }
     };
     let (waiting, packed, sent, part) = (buy(), buy(), buy(), buy());
@@ -399,7 +407,7 @@ fn orders_that_are_paid_outside_the_shop_can_wait_for_ever() {
         builder.settings(crate::shop::Settings { manual_payment_ttl: None, ..crate::shop::Settings::default() })
     });
     let offer = offer(&world, &[(1999, 50)]);
-    let order = place(&world.shop, &guest(&world, offer.variant(0), 2), offer.wishes()).unwrap().view.order;
+    let order = place(&world.shop, &guest(&world, offer.variant(0), 2), offer.order_input()).unwrap().view.order;
     assert_eq!((order.hold_until, order.ships_unpaid), (None, true));
     world.clock.advance(TimeDelta::days(3_650));
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);

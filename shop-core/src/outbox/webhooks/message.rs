@@ -88,7 +88,7 @@ mod tests {
         Event {
             id: EventId(Uuid::from_u128(0x0198_7654_3210_7000_8000_0000_0000_0007)),
             kind: EventKind::OrderPlaced,
-            thing: Uuid::from_u128(9),
+            subject: Uuid::from_u128(9),
             data: json!({"number": "N-1", "total": "39.98", "name": "Zoë"}),
             at: Timestamp::from_timestamp_micros(1_800_000_000_120_000).unwrap(),
         }

@@ -19,5 +19,5 @@ mod target;
 pub use input::WebhookInput;
 pub use message::{SECRET_OVERLAP, WebhookMessage};
 pub use sender::{MemorySender, WebhookSender};
-pub use service::{Revealed, Webhooks};
+pub use service::{WebhookWithSecret, Webhooks};
 pub use target::{TargetError, is_public, webhook_url};

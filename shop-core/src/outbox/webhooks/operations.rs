@@ -2,22 +2,22 @@
 
 use super::input::CheckedWebhook;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::model::outbox::{Delivery, DeliveryStatus, Webhook};
 
 /// Creates a webhook.
-pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
-    let mut batch = Batch::new(moment);
+pub(crate) fn create_webhook(input: CheckedWebhook, context: &mut DecisionContext) -> Decision<Webhook> {
+    let mut batch = Batch::new(context);
     let webhook = Webhook {
-        id: moment.id(),
+        id: context.id(),
         url: input.url,
         events: input.events,
         active: input.active,
         rotation: 0,
         rotated_at: None,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
     batch.write(Change::Insert(webhook.clone()));
@@ -25,45 +25,53 @@ pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Deci
 }
 
 /// Changes a webhook. Pending deliveries use the URL at the time of delivery.
-pub(crate) fn update_webhook(before: &Webhook, input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
+pub(crate) fn update_webhook(
+    before: &Webhook,
+    input: CheckedWebhook,
+    context: &mut DecisionContext,
+) -> Decision<Webhook> {
     let CheckedWebhook { url, events, active } = input;
-    changed(Webhook { url, events, active, ..before.clone() }, moment)
+    changed(Webhook { url, events, active, ..before.clone() }, context)
 }
 
 /// Replaces the secret. The previous secret keeps signing for a while ([`SECRET_OVERLAP`](super::SECRET_OVERLAP));
 /// older ones are void.
-pub(crate) fn rotate_secret(before: &Webhook, moment: &mut Moment) -> Decision<Webhook> {
+pub(crate) fn rotate_secret(before: &Webhook, context: &mut DecisionContext) -> Decision<Webhook> {
     let rotation = before.rotation.saturating_add(1);
-    changed(Webhook { rotation, rotated_at: Some(moment.now()), ..before.clone() }, moment)
+    changed(Webhook { rotation, rotated_at: Some(context.now()), ..before.clone() }, context)
 }
 
-fn changed(webhook: Webhook, moment: &mut Moment) -> Decision<Webhook> {
-    let webhook = Webhook { updated_at: moment.now(), version: webhook.version + 1, ..webhook };
-    let mut batch = Batch::new(moment);
+fn changed(webhook: Webhook, context: &mut DecisionContext) -> Decision<Webhook> {
+    let webhook = Webhook { updated_at: context.now(), version: webhook.version + 1, ..webhook };
+    let mut batch = Batch::new(context);
     batch.write(Change::Update(webhook.clone()));
     Decision { batch, reply: webhook }
 }
 
 /// Deletes a webhook together with its pending deliveries.
-pub(crate) fn delete_webhook(before: &Webhook, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
+pub(crate) fn delete_webhook(before: &Webhook, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
     batch.delete(before);
     Decision { batch, reply: () }
 }
 
 /// Resends a delivery now, with a full number of attempts, whether it is done, dead or pending.
-pub(crate) fn redeliver(webhook: &Webhook, delivery: Delivery, moment: &mut Moment) -> Result<Decision<Delivery>> {
+pub(crate) fn redeliver(
+    webhook: &Webhook,
+    delivery: Delivery,
+    context: &mut DecisionContext,
+) -> Result<Decision<Delivery>> {
     if !webhook.active {
         return Err(Error::transition("The webhook is not active."));
     }
     let delivery = Delivery {
         status: DeliveryStatus::Pending,
         attempts: 0,
-        due_at: moment.now(),
+        due_at: context.now(),
         version: delivery.version + 1,
         ..delivery
     };
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.require_unchanged(webhook);
     batch.write(Change::Update(delivery.clone()));
     Ok(Decision { batch, reply: delivery })
@@ -83,8 +91,8 @@ pub(crate) mod tests {
         Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap()
     }
 
-    fn moment() -> Moment {
-        Moment::new(now(), [3; 32])
+    fn context() -> DecisionContext {
+        DecisionContext::new(now(), [3; 32])
     }
 
     /// An active webhook with these patterns.
@@ -106,7 +114,7 @@ pub(crate) mod tests {
         let event = Event {
             id: Uuid::from_u128(2).into(),
             kind: EventKind::OrderPaid,
-            thing: Uuid::from_u128(3),
+            subject: Uuid::from_u128(3),
             data: serde_json::json!({}),
             at: now() - TimeDelta::days(1),
         };
@@ -124,10 +132,10 @@ pub(crate) mod tests {
     #[test]
     fn a_rotation_keeps_all_but_the_secret() {
         let before = webhook(&["*"]);
-        let once = rotate_secret(&before, &mut moment()).reply;
+        let once = rotate_secret(&before, &mut context()).reply;
         let expected = Webhook { rotation: 1, rotated_at: Some(now()), updated_at: now(), version: 5, ..before };
         assert_eq!(once, expected);
-        assert_eq!(rotate_secret(&once, &mut moment()).reply.rotation, 2);
+        assert_eq!(rotate_secret(&once, &mut context()).reply.rotation, 2);
     }
 
     #[test]
@@ -135,14 +143,14 @@ pub(crate) mod tests {
         let webhook = webhook(&["*"]);
         for status in [DeliveryStatus::Done, DeliveryStatus::Dead, DeliveryStatus::Pending] {
             let before = delivery(status);
-            let Decision { batch, reply } = redeliver(&webhook, before.clone(), &mut moment()).unwrap();
+            let Decision { batch, reply } = redeliver(&webhook, before.clone(), &mut context()).unwrap();
             assert_eq!((reply.status, reply.attempts, reply.due_at), (DeliveryStatus::Pending, 0, now()));
             assert_eq!((reply.version, &reply.content), (32, &before.content));
             assert!(matches!(reply.content, Content::Event(ref event) if event.id.0 == Uuid::from_u128(2)));
-            assert_eq!(batch.requires.len(), 1, "the webhook is still there, and active");
+            assert_eq!(batch.preconditions.len(), 1, "the webhook is still there, and active");
         }
         let paused = Webhook { active: false, ..webhook };
-        let refused = redeliver(&paused, delivery(DeliveryStatus::Dead), &mut moment()).unwrap_err();
+        let refused = redeliver(&paused, delivery(DeliveryStatus::Dead), &mut context()).unwrap_err();
         assert_eq!(refused.code(), "invalid_transition");
     }
 }

@@ -8,18 +8,18 @@ mod taxes;
 
 use serde_json::{Value, json};
 
-pub(super) use orders::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
 pub(crate) use orders::{Repayment, create_remotely, finish, give_back};
+pub(super) use orders::{RestockContext, begin_attempt, capture_payment, refund_payment, void_payment};
 pub(super) use remote::{ask_capture, ask_confirm, ask_void, make_room};
 pub(crate) use taxes::{refunded_line, split_new_refunds, untaxed};
 
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
 use crate::id::OrderId;
 use crate::model::payments::{Payment, PaymentState, Refund, RefundState, RemoteState};
 use crate::money::{Amount, Currency};
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 /// Creates an attempt to pay an order.
 ///
@@ -29,11 +29,11 @@ pub fn begin(
     order_id: OrderId,
     amount: Amount,
     currency: Currency,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Payment {
     let state = if amount == Amount::ZERO { PaymentState::Captured } else { PaymentState::Pending };
     Payment {
-        id: moment.id(),
+        id: context.id(),
         order_id,
         gateway: gateway.id().to_owned(),
         amount,
@@ -46,8 +46,8 @@ pub fn begin(
         failure: None,
         remote: RemoteState::default(),
         refunds: Vec::new(),
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     }
 }
@@ -58,15 +58,15 @@ pub fn begin(
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `amount` when a sum exceeds an `i64`.
-pub fn undo(payments: &[Payment], moment: &mut Moment) -> Result<Vec<Payment>> {
+pub fn undo(payments: &[Payment], context: &mut DecisionContext) -> Result<Vec<Payment>> {
     let mut undone = Vec::new();
     for payment in payments {
         match payment.state {
             PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => {
-                undone.push(void(payment, moment)?);
+                undone.push(void(payment, context)?);
             }
             PaymentState::Captured if left(payment)? > Amount::ZERO => {
-                undone.push(refund(payment, None, "The order was canceled.".to_owned(), moment)?);
+                undone.push(refund(payment, None, "The order was canceled.".to_owned(), context)?);
             }
             PaymentState::Captured | PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
         }
@@ -79,7 +79,7 @@ pub fn undo(payments: &[Payment], moment: &mut Moment) -> Result<Vec<Payment>> {
 /// # Errors
 /// [`Error::InvalidTransition`] unless the payment can be captured, [`Error::Invalid`] naming `amount` when it is not
 /// positive or more than what is open.
-pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Result<Payment> {
+pub fn capture(payment: &Payment, amount: Option<Amount>, context: &DecisionContext) -> Result<Payment> {
     match payment.state {
         PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized | PaymentState::Captured => {}
         state => return Err(refused(state, "captured")),
@@ -90,7 +90,7 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
     }
     if payment.amount_captured > Amount::ZERO && left(payment)? == Amount::ZERO {
         // The order's money was refunded, perhaps with its goods: the order is over.
-        return Err(Error::transition("A payment whose money went back takes no more."));
+        return Err(Error::transition("A refunded payment accepts no more money."));
     }
     let amount = within(amount, open, payment.currency, "open")?;
     let captured = payment.amount_captured.plus(amount)?;
@@ -99,7 +99,7 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
         amount_authorized: payment.amount_authorized.max(captured),
         amount_captured: captured,
         failure: None,
-        ..touched(payment, moment)
+        ..touched(payment, context)
     })
 }
 
@@ -107,10 +107,10 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when it has, or has ended.
-pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
+pub fn void(payment: &Payment, context: &DecisionContext) -> Result<Payment> {
     match payment.state {
         PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => {
-            Ok(Payment { state: PaymentState::Voided, ..touched(payment, moment) })
+            Ok(Payment { state: PaymentState::Voided, ..touched(payment, context) })
         }
         state => Err(refused(state, "voided")),
     }
@@ -122,21 +122,26 @@ pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
 /// # Errors
 /// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not positive
 /// or more than what is left.
-pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment: &mut Moment) -> Result<Payment> {
+pub fn refund(
+    payment: &Payment,
+    amount: Option<Amount>,
+    reason: String,
+    context: &mut DecisionContext,
+) -> Result<Payment> {
     let left = left(payment)?;
     if left <= Amount::ZERO {
         return Err(Error::transition("There is no captured money left to refund."));
     }
     let amount = within(amount, left, payment.currency, "left")?;
-    let mut refunded = touched(payment, moment);
+    let mut refunded = touched(payment, context);
     refunded.amount_refunded = payment.amount_refunded.plus(amount)?;
     refunded.refunds.push(Refund {
-        id: moment.id(),
+        id: context.id(),
         amount,
         state: RefundState::Succeeded,
         reason,
         gateway_reference: None,
-        created_at: moment.now(),
+        created_at: context.now(),
         taxes: Vec::new(),
     });
     Ok(refunded)
@@ -166,8 +171,8 @@ pub fn event_data(payment: &Payment) -> Value {
     })
 }
 
-fn touched(payment: &Payment, moment: &Moment) -> Payment {
-    Payment { updated_at: moment.now(), version: payment.version + 1, ..payment.clone() }
+fn touched(payment: &Payment, context: &DecisionContext) -> Payment {
+    Payment { updated_at: context.now(), version: payment.version + 1, ..payment.clone() }
 }
 
 fn within(amount: Option<Amount>, most: Amount, currency: Currency, what: &str) -> Result<Amount> {
@@ -183,7 +188,7 @@ fn within(amount: Option<Amount>, most: Amount, currency: Currency, what: &str) 
 }
 
 fn refused(state: PaymentState, step: &str) -> Error {
-    Error::transition(format!("A payment that is {} cannot be {step}.", state.word()))
+    Error::transition(format!("A payment that is {} cannot be {step}.", state.as_str()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::taxes::RefundedGoods;
 use super::{begin, capture, event_data, left, refund, split_new_refunds, void, within};
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::gateway::{ChargeLimits, PaymentGateway};
 use crate::id::PaymentId;
@@ -12,7 +12,7 @@ use crate::lifecycle::{OrderState, mail_buyer, record, return_rest, settle};
 use crate::model::inventory::{ReservationStatus, StockLevel};
 use crate::model::orders::{Order, OrderNews, OrderStatus, PaymentStatus, Return};
 use crate::model::outbox::EventKind;
-use crate::model::payments::{Payment, PaymentState, Refund, Wish};
+use crate::model::payments::{GatewayCommand, Payment, PaymentState, Refund};
 use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::Amount;
 use crate::payments::RefundView;
@@ -28,12 +28,12 @@ pub(crate) fn create_remotely(
     gateway: &dyn PaymentGateway,
     payment: &mut Payment,
     order: &Order,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) {
     if payment.state == PaymentState::Pending && gateway.remote().is_some() {
-        let wish = Wish::Create { order_number: order.number.clone(), email: order.email.clone() };
-        ask(payment, wish, moment, batch);
+        let wish = GatewayCommand::Create { order_number: order.number.clone(), email: order.email.clone() };
+        ask(payment, wish, context, batch);
     }
 }
 
@@ -56,7 +56,7 @@ pub(in crate::payments) fn begin_attempt(
     is_remote: &dyn Fn(&Payment) -> bool,
     hold: Option<chrono::TimeDelta>,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     if state.order.status != OrderStatus::Placed {
         return Err(Error::transition("Only an order that is placed can be paid."));
@@ -68,7 +68,7 @@ pub(in crate::payments) fn begin_attempt(
             return Err(Error::transition("The order is paid already."));
         }
         PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded | PaymentStatus::Voided => {
-            return Err(Error::transition("The money of this order went back."));
+            return Err(Error::transition("The money of this order was refunded."));
         }
     }
     let currency = state.order.currency;
@@ -79,19 +79,19 @@ pub(in crate::payments) fn begin_attempt(
         return Err(Error::transition(format!("An order has at most {MAX_ATTEMPTS} attempts to pay it.")));
     }
     if state.payments.iter().any(Payment::is_disputed) {
-        return Err(Error::transition("A payment of this order is being looked into by the shop."));
+        return Err(Error::transition("A payment of this order is disputed."));
     }
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     for open in &mut state.payments {
         match open.state {
             PaymentState::Pending | PaymentState::RequiresAction if is_remote(open) => {
                 return Err(Error::RequestInProgress);
             }
             PaymentState::Pending | PaymentState::RequiresAction => {
-                *open = void(open, moment)?;
+                *open = void(open, context)?;
                 batch.write(Change::Update(open.clone()));
-                let detail = format!("The payment by {} was called off for another.", open.gateway);
-                record(&mut batch, moment, state.order.id, "payment_voided", actor, detail);
+                let detail = format!("The payment by {} was voided and replaced by another.", open.gateway);
+                record(&mut batch, context, state.order.id, "payment_voided", actor, detail);
             }
             PaymentState::Authorized | PaymentState::Captured => {
                 return Err(Error::transition("A payment of this order is under way."));
@@ -99,20 +99,20 @@ pub(in crate::payments) fn begin_attempt(
             PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
         }
     }
-    let mut payment = begin(gateway, state.order.id, total, currency, moment);
-    create_remotely(gateway, &mut payment, &state.order, moment, &mut batch);
+    let mut payment = begin(gateway, state.order.id, total, currency, context);
+    create_remotely(gateway, &mut payment, &state.order, context, &mut batch);
     batch.write(Change::Insert(payment.clone()));
     let detail = format!("Another payment was begun by {}.", payment.gateway);
-    record(&mut batch, moment, state.order.id, "payment_begun", actor, detail);
+    record(&mut batch, context, state.order.id, "payment_begun", actor, detail);
     state.payments.push(payment.clone());
     if state.order.hold_until.is_some() && !state.order.ships_unpaid {
-        state.order.hold_until = hold.map(|hold| moment.now() + hold);
+        state.order.hold_until = hold.map(|hold| context.now() + hold);
         if !gateway.prepaid() {
             state.order.ships_unpaid = true;
             commit_held(&mut batch, &state.reservations);
         }
     }
-    finish(state, &mut batch, moment);
+    finish(state, &mut batch, context);
     Ok(Decision { batch, reply: payment })
 }
 
@@ -126,26 +126,26 @@ pub(in crate::payments) fn capture_payment(
     id: PaymentId,
     amount: Option<Amount>,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     if state.order.status == OrderStatus::Canceled {
-        return Err(Error::transition("A canceled order takes no money."));
+        return Err(Error::transition("A canceled order accepts no payment."));
     }
     let before = find(&state.payments, id)?.clone();
     let open = before.amount.minus(before.amount_captured)?;
     let amount = no_more_than_due(&state, &before, open, amount)?;
-    let payment = capture(&before, amount, moment)?;
+    let payment = capture(&before, amount, context)?;
     if let Some(part) = amount {
         state.limits_of(&before).judge_part(part, before.currency)?;
     }
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     let came = payment.amount_captured.minus(before.amount_captured)?;
     let detail = format!("{} {} was received.", payment.currency.format_amount(came), payment.currency);
     write(&mut state, &payment, &mut batch);
-    batch.event(moment, EventKind::PaymentCaptured, payment.order_id, event_data(&payment));
-    mail_buyer(&mut batch, moment, payment.order_id, OrderNews::PaymentReceived { amount: came });
-    record(&mut batch, moment, state.order.id, "payment_captured", actor, detail);
-    finish(state, &mut batch, moment);
+    batch.event(context, EventKind::PaymentCaptured, payment.order_id, event_data(&payment));
+    mail_buyer(&mut batch, context, payment.order_id, OrderNews::PaymentReceived { amount: came });
+    record(&mut batch, context, state.order.id, "payment_captured", actor, detail);
+    finish(state, &mut batch, context);
     Ok(Decision { batch, reply: payment })
 }
 
@@ -174,14 +174,14 @@ pub(in crate::payments) fn void_payment(
     mut state: OrderState,
     id: PaymentId,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
-    let payment = void(find(&state.payments, id)?, moment)?;
-    let mut batch = Batch::new(moment);
+    let payment = void(find(&state.payments, id)?, context)?;
+    let mut batch = Batch::new(context);
     write(&mut state, &payment, &mut batch);
-    let detail = format!("The payment by {} was called off.", payment.gateway);
-    record(&mut batch, moment, state.order.id, "payment_voided", actor, detail);
-    finish(state, &mut batch, moment);
+    let detail = format!("The payment by {} was voided.", payment.gateway);
+    record(&mut batch, context, state.order.id, "payment_voided", actor, detail);
+    finish(state, &mut batch, context);
     Ok(Decision { batch, reply: payment })
 }
 
@@ -199,11 +199,11 @@ pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
     input: &CheckedRefund,
-    goods: &Goods,
+    goods: &RestockContext,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<RefundView>> {
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     if let Some(part) = input.amount {
         let payment = find(&state.payments, id)?;
         if part != left(payment)? {
@@ -211,14 +211,14 @@ pub(in crate::payments) fn refund_payment(
         }
     }
     let repayment = Repayment { reason: &input.reason, goods: &[], actor };
-    let (payment, made) = refund_one(&mut state, id, input.amount, repayment, moment, &mut batch)?;
+    let (payment, made) = refund_one(&mut state, id, input.amount, repayment, context, &mut batch)?;
     if input.restock {
         if left(&payment)? > Amount::ZERO {
             return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
         }
-        take_back(&mut state, goods, made.amount, actor, moment, &mut batch)?;
+        take_back(&mut state, goods, made.amount, actor, context, &mut batch)?;
     }
-    finish(state, &mut batch, moment);
+    finish(state, &mut batch, context);
     let reply = RefundView { payment_id: payment.id, currency: payment.currency, refund: made };
     Ok(Decision { batch, reply })
 }
@@ -244,7 +244,7 @@ pub(crate) fn give_back(
     state: &mut OrderState,
     amount: Amount,
     repayment: Repayment<'_>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Amount> {
     let mut given = Amount::ZERO;
@@ -254,7 +254,7 @@ pub(crate) fn give_back(
         let part = if missing < left { limits.rounded(missing).min(left) } else { left };
         if missing > Amount::ZERO && part > Amount::ZERO {
             given = given.plus(part)?;
-            refund_one(state, id, Some(part), repayment, moment, batch)?;
+            refund_one(state, id, Some(part), repayment, context, batch)?;
         }
     }
     Ok(given)
@@ -266,54 +266,61 @@ fn refund_one(
     id: PaymentId,
     amount: Option<Amount>,
     repayment: Repayment<'_>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<(Payment, Refund)> {
     let before = find(&state.payments, id)?;
-    let mut payment = refund(before, amount, repayment.reason.to_owned(), moment)?;
+    let mut payment = refund(before, amount, repayment.reason.to_owned(), context)?;
     split_new_refunds(&state.order, &state.payments, &mut payment, repayment.goods);
     let at_gateway = payment.is_at_gateway();
     if at_gateway {
         may_ask(before)?;
-        send_back(&mut payment, moment, batch)?;
+        send_back(&mut payment, context, batch)?;
     }
     let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
     write(state, &payment, batch);
     if !at_gateway {
-        batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
-        mail_buyer(batch, moment, payment.order_id, OrderNews::Refunded { amount: made.amount });
+        batch.event(context, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
+        mail_buyer(batch, context, payment.order_id, OrderNews::Refunded { amount: made.amount });
     }
     let verb = if at_gateway { "is given" } else { "was given" };
     let detail = format!("{} {} {verb} back.", payment.currency.format_amount(made.amount), payment.currency);
-    record(batch, moment, state.order.id, "refund_created", repayment.actor, detail);
+    record(batch, context, state.order.id, "refund_created", repayment.actor, detail);
     Ok((payment, made))
 }
 
 /// The returns of an order, and the stock levels of the locations that its goods can go to.
 #[derive(Debug, Default)]
-pub(in crate::payments) struct Goods {
+pub(in crate::payments) struct RestockContext {
     pub(in crate::payments) returns: Vec<Return>,
     pub(in crate::payments) levels: Vec<StockLevel>,
 }
 
 fn take_back(
     state: &mut OrderState,
-    goods: &Goods,
+    goods: &RestockContext,
     refunded: Amount,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
-    return_rest(state, &goods.returns, &goods.levels, refunded, moment, batch)?;
+    return_rest(state, &goods.returns, &goods.levels, refunded, context, batch)?;
     end_reservations(batch, &state.reservations, ReservationStatus::Released);
-    for parcel in state.shipments.iter_mut().filter(|parcel| parcel.status == ShipmentStatus::Pending) {
-        *parcel = Shipment { status: ShipmentStatus::Canceled, version: parcel.version + 1, ..parcel.clone() };
-        batch.write(Change::Update(parcel.clone()));
-        let data = crate::shipping::operations::event_data(parcel);
-        batch.event(moment, EventKind::ShipmentUpdated, parcel.order_id, data);
-        record(batch, moment, parcel.order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
+    for shipment in state.shipments.iter_mut().filter(|shipment| shipment.status == ShipmentStatus::Pending) {
+        *shipment = Shipment { status: ShipmentStatus::Canceled, version: shipment.version + 1, ..shipment.clone() };
+        batch.write(Change::Update(shipment.clone()));
+        let data = crate::shipping::operations::event_data(shipment);
+        batch.event(context, EventKind::ShipmentUpdated, shipment.order_id, data);
+        record(
+            batch,
+            context,
+            shipment.order_id,
+            "shipment_canceled",
+            actor,
+            "A shipment was canceled before it was sent.",
+        );
     }
-    record(batch, moment, state.order.id, "restocked", actor, "The goods went back to stock.");
+    record(batch, context, state.order.id, "restocked", actor, "The goods were returned to stock.");
     Ok(())
 }
 
@@ -331,10 +338,10 @@ pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch
 }
 
 /// Updates the order. Once it no longer waits for its money, its temporary reservations become permanent.
-pub(crate) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
+pub(crate) fn finish(state: OrderState, batch: &mut Batch, context: &mut DecisionContext) -> Order {
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let waited = order.hold_until.is_some();
-    let settled = settle(order, &payments, &shipments, moment, batch);
+    let settled = settle(order, &payments, &shipments, context, batch);
     if waited && settled.hold_until.is_none() {
         commit_held(batch, &reservations);
     }

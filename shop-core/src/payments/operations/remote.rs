@@ -6,12 +6,12 @@ use chrono::TimeDelta;
 use super::orders::{find, finish, no_more_than_due, write};
 use super::{refused, touched, within};
 use crate::batch::{Batch, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::PaymentId;
 use crate::lifecycle::{OrderState, record};
 use crate::model::orders::OrderStatus;
-use crate::model::payments::{Payment, PaymentState, Wish};
+use crate::model::payments::{GatewayCommand, Payment, PaymentState};
 use crate::money::Amount;
 use crate::payments::remote::{ask, may_ask, may_void};
 
@@ -28,10 +28,10 @@ pub(in crate::payments) fn ask_capture(
     id: PaymentId,
     amount: Option<Amount>,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     if state.order.status == OrderStatus::Canceled {
-        return Err(Error::transition("A canceled order takes no money."));
+        return Err(Error::transition("A canceled order accepts no payment."));
     }
     let payment = find(&state.payments, id)?;
     if payment.state != PaymentState::Authorized {
@@ -51,7 +51,7 @@ pub(in crate::payments) fn ask_capture(
     }
     may_ask(payment)?;
     let detail = format!("{} {} is to be taken.", payment.currency.format_amount(amount), payment.currency);
-    want(state, id, Wish::Capture { amount }, Some(("capture_requested", actor, detail)), moment)
+    want(state, id, GatewayCommand::Capture { amount }, Some(("capture_requested", actor, detail)), context)
 }
 
 /// Requests to void a payment. The order stays; another attempt may follow. If the gateway's state does not match the
@@ -63,16 +63,16 @@ pub(in crate::payments) fn ask_void(
     state: OrderState,
     id: PaymentId,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     let payment = find(&state.payments, id)?;
     if !payment.state.is_open() {
         return Err(refused(payment.state, "voided"));
     }
     may_void(payment)?;
-    let detail = format!("The payment by {} is to be called off.", payment.gateway);
-    let wish = Wish::Void { cancel: None, despite_mismatch: payment.is_disputed() };
-    want(state, id, wish, Some(("void_requested", actor, detail)), moment)
+    let detail = format!("The payment by {} will be voided.", payment.gateway);
+    let wish = GatewayCommand::Void { cancel: None, despite_mismatch: payment.is_disputed() };
+    want(state, id, wish, Some(("void_requested", actor, detail)), context)
 }
 
 /// Requests to continue a payment after the buyer has done their part. Does nothing while a call is pending, shortly
@@ -84,16 +84,16 @@ pub(in crate::payments) fn ask_void(
 pub(in crate::payments) fn ask_confirm(
     state: OrderState,
     id: PaymentId,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     let payment = find(&state.payments, id)?;
     let waits = matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction);
-    let just_answered = payment.remote.confirmed_at.is_some_and(|at| moment.now() - at < CONFIRM_PAUSE);
-    if !waits || payment.remote.asking.is_some() || just_answered {
+    let just_answered = payment.remote.confirmed_at.is_some_and(|at| context.now() - at < CONFIRM_PAUSE);
+    if !waits || payment.remote.pending_call.is_some() || just_answered {
         let payment = payment.clone();
-        return Ok(Decision::unchanged(moment, payment));
+        return Ok(Decision::unchanged(context, payment));
     }
-    want(state, id, Wish::Confirm, None, moment)
+    want(state, id, GatewayCommand::Confirm, None, context)
 }
 
 /// Requests to void the payment that blocks another attempt. Does nothing if no payment blocks it, the void is already
@@ -105,7 +105,7 @@ pub(in crate::payments) fn make_room(
     state: OrderState,
     is_remote: &dyn Fn(&Payment) -> bool,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<()>> {
     let waits = |payment: &&Payment| {
         let open = matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction);
@@ -113,25 +113,25 @@ pub(in crate::payments) fn make_room(
     };
     let in_the_way = state.payments.iter().find(waits).filter(|payment| may_void(payment).is_ok());
     match in_the_way.map(|payment| payment.id) {
-        Some(id) => Ok(ask_void(state, id, actor, moment)?.map(|_| ())),
-        None => Ok(Decision::unchanged(moment, ())),
+        Some(id) => Ok(ask_void(state, id, actor, context)?.map(|_| ())),
+        None => Ok(Decision::unchanged(context, ())),
     }
 }
 
 fn want(
     mut state: OrderState,
     id: PaymentId,
-    wish: Wish,
+    wish: GatewayCommand,
     told: Option<(&str, &str, String)>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
-    let mut batch = Batch::new(moment);
-    let mut payment = touched(find(&state.payments, id)?, moment);
-    ask(&mut payment, wish, moment, &mut batch);
+    let mut batch = Batch::new(context);
+    let mut payment = touched(find(&state.payments, id)?, context);
+    ask(&mut payment, wish, context, &mut batch);
     write(&mut state, &payment, &mut batch);
     if let Some((event, actor, detail)) = told {
-        record(&mut batch, moment, state.order.id, event, actor, detail);
+        record(&mut batch, context, state.order.id, event, actor, detail);
     }
-    finish(state, &mut batch, moment);
+    finish(state, &mut batch, context);
     Ok(Decision { batch, reply: payment.without_secret() })
 }

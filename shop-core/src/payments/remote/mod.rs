@@ -14,4 +14,4 @@ mod ask;
 
 pub use apply::{Applied, apply_snapshot};
 pub(crate) use apply::{refunded, shortened, touch, without_lost_refunds};
-pub(crate) use ask::{ask, ask_cancel, hold_again, hold_longer, is_unsettled, may_ask, may_void, next_look, send_back};
+pub(crate) use ask::{ask, ask_cancel, hold_again, hold_longer, is_unsettled, may_ask, may_void, next_poll, send_back};

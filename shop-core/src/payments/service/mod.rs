@@ -2,11 +2,12 @@
 
 use super::input::{AmountInput, AttemptInput, RefundInput};
 use super::operations::{
-    Goods, ask_capture, ask_confirm, ask_void, begin_attempt, capture_payment, make_room, refund_payment, void_payment,
+    RestockContext, ask_capture, ask_confirm, ask_void, begin_attempt, capture_payment, make_room, refund_payment,
+    void_payment,
 };
 use super::view::{GatewayView, RefundView};
 use crate::actor::Actor;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
 use crate::id::{PaymentId, VariantId};
@@ -92,16 +93,16 @@ impl<'a> Payments<'a> {
         let is_remote = &self.is_remote();
         let begun = self
             .shop
-            .execute_once(actor, "payments.begin", key, |mut moment| async move {
-                let state = self.shop.order_state(order_id, &mut moment).await?;
-                begin_attempt(state, gateway, is_remote, hold, actor.role(), &mut moment)
+            .execute_once(actor, "payments.begin", key, |mut context| async move {
+                let state = self.shop.order_state(order_id, &mut context).await?;
+                begin_attempt(state, gateway, is_remote, hold, actor.role(), &mut context)
             })
             .await;
         if matches!(begun, Err(Error::RequestInProgress)) {
             self.shop
-                .execute(actor, |mut moment| async move {
-                    let state = self.shop.order_state(order_id, &mut moment).await?;
-                    make_room(state, is_remote, actor.role(), &mut moment)
+                .execute(actor, |mut context| async move {
+                    let state = self.shop.order_state(order_id, &mut context).await?;
+                    make_room(state, is_remote, actor.role(), &mut context)
                 })
                 .await?;
         }
@@ -120,9 +121,9 @@ impl<'a> Payments<'a> {
             return Err(Error::transition("There is no gateway to ask: staff record the money."));
         }
         self.shop
-            .execute(actor, |mut moment| async move {
-                let (state, _) = self.load(id, &mut moment).await?;
-                ask_confirm(state, id, &mut moment)
+            .execute(actor, |mut context| async move {
+                let (state, _) = self.load(id, &mut context).await?;
+                ask_confirm(state, id, &mut context)
             })
             .await
     }
@@ -170,14 +171,14 @@ impl<'a> Payments<'a> {
         actor.require_staff()?;
         let input = &input;
         self.shop
-            .execute_once(actor, &format!("payments.capture:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id, &mut moment).await?;
+            .execute_once(actor, &format!("payments.capture:{id}"), key, |mut context| async move {
+                let (state, payment) = self.load(id, &mut context).await?;
                 // The payment's currency determines how the amount is parsed.
                 let amount = input.clone().check(&payment)?;
                 if self.shop.is_remote(&payment.gateway) {
-                    return ask_capture(state, id, amount, actor.role(), &mut moment);
+                    return ask_capture(state, id, amount, actor.role(), &mut context);
                 }
-                capture_payment(state, id, amount, actor.role(), &mut moment)
+                capture_payment(state, id, amount, actor.role(), &mut context)
             })
             .await
     }
@@ -198,15 +199,15 @@ impl<'a> Payments<'a> {
         actor.require_staff()?;
         let input = &input;
         self.shop
-            .execute_once(actor, &format!("payments.void:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id, &mut moment).await?;
+            .execute_once(actor, &format!("payments.void:{id}"), key, |mut context| async move {
+                let (state, payment) = self.load(id, &mut context).await?;
                 if input.clone().check(&payment)?.is_some_and(|amount| amount != payment.amount) {
                     return Err(Error::invalid("amount", "Only all of a payment can be voided."));
                 }
                 if self.shop.is_remote(&payment.gateway) {
-                    return ask_void(state, id, actor.role(), &mut moment);
+                    return ask_void(state, id, actor.role(), &mut context);
                 }
-                void_payment(state, id, actor.role(), &mut moment)
+                void_payment(state, id, actor.role(), &mut context)
             })
             .await
     }
@@ -229,28 +230,28 @@ impl<'a> Payments<'a> {
         actor.require_staff()?;
         let input = &input;
         self.shop
-            .execute_once(actor, &format!("payments.refund:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id, &mut moment).await?;
+            .execute_once(actor, &format!("payments.refund:{id}"), key, |mut context| async move {
+                let (state, payment) = self.load(id, &mut context).await?;
                 let input = input.clone().check(&payment)?;
-                let goods = if input.restock { self.goods(&state.order).await? } else { Goods::default() };
-                refund_payment(state, id, &input, &goods, actor.role(), &mut moment)
+                let goods = if input.restock { self.goods(&state.order).await? } else { RestockContext::default() };
+                refund_payment(state, id, &input, &goods, actor.role(), &mut context)
             })
             .await
     }
 
     /// The returns of an order and the stock levels of its variants. Read after the order, whose version guards them.
-    async fn goods(&self, order: &Order) -> Result<Goods> {
+    async fn goods(&self, order: &Order) -> Result<RestockContext> {
         let variants: Vec<VariantId> = order.items.iter().map(|item| item.variant_id).collect();
         let store = self.shop.store();
         let (ids, levels) = ([order.id], store.stock_of(&variants));
         let (returns, levels) = futures_util::future::try_join(store.returns_of_orders(&ids), levels).await?;
-        Ok(Goods { returns, levels })
+        Ok(RestockContext { returns, levels })
     }
 
     /// A payment with the state of its order, consistent with one version of the order.
-    async fn load(&self, id: PaymentId, moment: &mut Moment) -> Result<(OrderState, Payment)> {
+    async fn load(&self, id: PaymentId, context: &mut DecisionContext) -> Result<(OrderState, Payment)> {
         let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.order_state(payment.order_id, moment).await?;
+        let state = self.shop.order_state(payment.order_id, context).await?;
         // Read again with the order, whose version guards it.
         let payment = state.payments.iter().find(|stored| stored.id == id).cloned().unwrap_or(payment);
         Ok((state, payment))

@@ -12,8 +12,8 @@ use crate::model::inventory::ReservationStatus;
 use crate::model::orders::{Order, OrderStatus, PaymentStatus};
 use crate::model::payments::PaymentState;
 use crate::orders::tests::{order, store_placed};
+use crate::string_enum::StringEnum as _;
 use crate::testing::{World, block_on, world_with};
-use crate::word::Word as _;
 
 fn input<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
     serde_json::from_value(json).unwrap()
@@ -73,7 +73,7 @@ fn money_ends_the_wait_and_holds_the_stock_for_good() {
     let world = world();
     let (payments, staff) = (world.shop.payments(), world.staff("eve"));
     let order =
-        Order { hold_until: Some(world.shop.moment().now() + TimeDelta::minutes(30)), ..order(&[(1000, 2)], 0) };
+        Order { hold_until: Some(world.shop.context().now() + TimeDelta::minutes(30)), ..order(&[(1000, 2)], 0) };
     let id = store_placed(&world, &order).id;
     block_on(payments.capture(&staff, id, amount("1"), None)).unwrap();
     assert_eq!(stored(&world, order.id).hold_until, order.hold_until, "a part is not enough");
@@ -87,7 +87,7 @@ fn money_ends_the_wait_and_holds_the_stock_for_good() {
 fn another_attempt_takes_the_place_of_the_open_one() {
     let world = world();
     let (payments, staff) = (world.shop.payments(), world.staff("eve"));
-    let now = world.shop.moment().now();
+    let now = world.shop.context().now();
     let order = Order { hold_until: Some(now + TimeDelta::minutes(1)), ..order(&[(1000, 2)], 0) };
     let first = store_placed(&world, &order).id;
     let guest = Actor::anonymous().with_order(Some(order.id));
@@ -217,8 +217,8 @@ fn a_restock_brings_everything_back_and_calls_off_what_has_not_left() {
     assert_eq!(last.refund.amount.0, 3000);
     assert_eq!(level(), (4, 0));
     assert_eq!(stored(&world, order.id).payment_status, PaymentStatus::Refunded);
-    let parcel = block_on(shipping.shipment(&staff, waiting)).unwrap();
-    assert_eq!(parcel.status.word(), "canceled");
+    let shipment = block_on(shipping.shipment(&staff, waiting)).unwrap();
+    assert_eq!(shipment.status.as_str(), "canceled");
     assert_eq!(code(refund(json!({"restock": true}))), "invalid_transition");
     let again = block_on(shipping.create_shipment(&staff, input(json!({"order_id": order.id})), None));
     assert_eq!(code(again), "invalid_transition");

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::{PromotionId, TaxRateId};
-use crate::model::catalog::{Offer, Offered, Promotion, TaxRate};
+use crate::model::catalog::{CountedOffer, Offer, Promotion, TaxRate};
 use crate::orders::tests::address;
 
 fn now() -> Timestamp {
@@ -16,8 +16,8 @@ fn now() -> Timestamp {
 }
 
 /// Lines of (unit price, quantity), each with its own product and category.
-fn lines(of: &[(i64, i64)]) -> Vec<Line<'static>> {
-    let line = |(index, (price, quantity)): (u128, &(i64, i64))| Line {
+fn lines(of: &[(i64, i64)]) -> Vec<BasketLine<'static>> {
+    let line = |(index, (price, quantity)): (u128, &(i64, i64))| BasketLine {
         variant_id: VariantId(Uuid::from_u128(100 + index)),
         product_id: ProductId(Uuid::from_u128(200 + index)),
         category_id: Some(CategoryId(Uuid::from_u128(300 + index))),
@@ -28,7 +28,7 @@ fn lines(of: &[(i64, i64)]) -> Vec<Line<'static>> {
     (0..).zip(of).map(line).collect()
 }
 
-fn basket<'a>(lines: &'a [Line<'a>], coupons: &'a [String]) -> Basket<'a> {
+fn basket<'a>(lines: &'a [BasketLine<'a>], coupons: &'a [String]) -> Basket<'a> {
     Basket {
         currency: Currency::USD,
         lines,
@@ -39,7 +39,7 @@ fn basket<'a>(lines: &'a [Line<'a>], coupons: &'a [String]) -> Basket<'a> {
     }
 }
 
-fn offered(id: u128, offer: Offer) -> Offered {
+fn offered(id: u128, offer: Offer) -> CountedOffer {
     let promotion = Promotion {
         id: PromotionId(Uuid::from_u128(id)),
         name: format!("Promotion {id}"),
@@ -63,27 +63,27 @@ fn offered(id: u128, offer: Offer) -> Offered {
         updated_at: now(),
         version: 1,
     };
-    Offered { promotion, uses: 0, customer_uses: 0, categories: BTreeSet::new() }
+    CountedOffer { promotion, uses: 0, customer_uses: 0, categories: BTreeSet::new() }
 }
 
-fn percent(id: u128, percent: i64) -> Offered {
+fn percent(id: u128, percent: i64) -> CountedOffer {
     offered(id, Offer::Percent { ratio: Ratio(percent * 10_000) })
 }
 
-fn with(mut offered: Offered, change: impl FnOnce(&mut Promotion)) -> Offered {
+fn with(mut offered: CountedOffer, change: impl FnOnce(&mut Promotion)) -> CountedOffer {
     change(&mut offered.promotion);
     offered.categories = offered.promotion.category_ids.clone();
     offered
 }
 
-fn coupon(offered: Offered, code: &str) -> Offered {
+fn coupon(offered: CountedOffer, code: &str) -> CountedOffer {
     with(offered, |promotion| {
         promotion.code = Some(code.to_uppercase());
         promotion.code_key = Some(code.to_owned());
     })
 }
 
-fn rules(promotions: impl IntoIterator<Item = Offered>) -> PriceRules {
+fn rules(promotions: impl IntoIterator<Item = CountedOffer>) -> PriceRules {
     PriceRules { promotions: promotions.into_iter().collect(), customer_orders: Some(0), ..PriceRules::default() }
 }
 
@@ -92,7 +92,7 @@ fn untaxed() -> Taxes {
 }
 
 /// Everything, including shipping, taxed at one rate.
-fn taxed(lines: &[Line<'_>], millionths: i64, included: bool, rounding: TaxRounding) -> Taxes {
+fn taxed(lines: &[BasketLine<'_>], millionths: i64, included: bool, rounding: TaxRounding) -> Taxes {
     let rate =
         NamedRate { id: Some(TaxRateId(Uuid::from_u128(1))), version: 1, name: "VAT".into(), rate: Ratio(millionths) };
     let of_lines: HashMap<_, _> = lines.iter().map(|line| (line.variant_id, rate.clone())).collect();
@@ -100,7 +100,7 @@ fn taxed(lines: &[Line<'_>], millionths: i64, included: bool, rounding: TaxRound
     Taxes { quote, shipping_shares: Vec::new(), included, rounding }
 }
 
-fn discounts(of: &[(i64, i64)], promotions: impl IntoIterator<Item = Offered>) -> Vec<i64> {
+fn discounts(of: &[(i64, i64)], promotions: impl IntoIterator<Item = CountedOffer>) -> Vec<i64> {
     let lines = lines(of);
     let priced = price(&basket(&lines, &[]), &rules(promotions), &untaxed());
     priced.lines.iter().map(|line| line.discount.0).collect()
@@ -202,7 +202,10 @@ fn they_come_by_priority_and_some_go_alone() {
     let codes = ["ten".to_owned()];
     let both = rules([fixed(1), coupon(alone(percent(2, 10)), "ten")]);
     let priced = price(&basket(&lines, &codes), &both, &untaxed());
-    assert_eq!((priced.discount_total, &priced.coupons[0].outcome), (Amount(100), &Outcome::Applied(Amount(100))));
+    assert_eq!(
+        (priced.discount_total, &priced.coupons[0].outcome),
+        (Amount(100), &CouponOutcome::Applied(Amount(100)))
+    );
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn a_coupon_says_what_became_of_it() {
     let outcome = |change: fn(&mut Promotion), uses: i64, customer_uses: i64, orders: Option<i64>| {
         let lines = lines(&[(1000, 1)]);
         let codes = [" Ten".to_owned()];
-        let offered = Offered { uses, customer_uses, ..with(coupon(percent(1, 10), "ten"), change) };
+        let offered = CountedOffer { uses, customer_uses, ..with(coupon(percent(1, 10), "ten"), change) };
         let rules = PriceRules { customer_orders: orders, ..rules([offered]) };
         let basket = Basket { customer_id: Some(customer), ..basket(&lines, &codes) };
         let priced = price(&basket, &rules, &untaxed());
@@ -219,13 +222,13 @@ fn a_coupon_says_what_became_of_it() {
         let told = priced.explanation.adjustments.iter().find(|one| one.kind == AdjustmentKind::Promotion).cloned();
         (coupon.outcome, told)
     };
-    let applied = |(outcome, _)| matches!(outcome, Outcome::Applied(Amount(100)));
-    let gone = |(outcome, told): (Outcome, Option<Adjustment>)| match outcome {
-        Outcome::Gone(why) => told.is_some_and(|told| told.amount == Amount::ZERO && told.label == why),
+    let applied = |(outcome, _)| matches!(outcome, CouponOutcome::Applied(Amount(100)));
+    let gone = |(outcome, told): (CouponOutcome, Option<Adjustment>)| match outcome {
+        CouponOutcome::Gone(why) => told.is_some_and(|told| told.amount == Amount::ZERO && told.label == why),
         _ => false,
     };
-    let unmet = |(outcome, told): (Outcome, Option<Adjustment>)| match outcome {
-        Outcome::Unmet(why) => told.is_some_and(|told| told.amount == Amount::ZERO && told.label == why),
+    let unmet = |(outcome, told): (CouponOutcome, Option<Adjustment>)| match outcome {
+        CouponOutcome::Unmet(why) => told.is_some_and(|told| told.amount == Amount::ZERO && told.label == why),
         _ => false,
     };
     assert!(applied(outcome(|_| (), 0, 0, Some(3))));
@@ -249,7 +252,7 @@ fn a_coupon_says_what_became_of_it() {
     let unknown = ["nothing".to_owned()];
     let lines = lines(&[(1000, 1)]);
     let priced = price(&basket(&lines, &unknown), &rules([]), &untaxed());
-    assert!(matches!(priced.coupons[0].outcome, Outcome::Gone(_)));
+    assert!(matches!(priced.coupons[0].outcome, CouponOutcome::Gone(_)));
 }
 
 #[test]
@@ -257,7 +260,7 @@ fn what_counts_customers_is_for_accounts_and_refuses_every_guest_alike() {
     let account = UserId(Uuid::from_u128(5));
     let outcome = |change: fn(&mut Promotion), customer_id, customer_uses, orders| {
         let (lines, codes) = (lines(&[(1000, 1)]), ["ten".to_owned()]);
-        let offered = Offered { customer_uses, ..with(coupon(percent(1, 10), "ten"), change) };
+        let offered = CountedOffer { customer_uses, ..with(coupon(percent(1, 10), "ten"), change) };
         let rules = PriceRules { customer_orders: orders, ..rules([offered]) };
         let basket = Basket { customer_id, ..basket(&lines, &codes) };
         price(&basket, &rules, &untaxed()).coupons.remove(0).outcome
@@ -265,15 +268,15 @@ fn what_counts_customers_is_for_accounts_and_refuses_every_guest_alike() {
     let first = |one: &mut Promotion| one.first_order_only = true;
     let once = |one: &mut Promotion| one.usage_limit_per_customer = Some(1);
     let refusal = outcome(first, None, 0, None);
-    assert!(matches!(refusal, Outcome::Gone(_)), "{refusal:?}");
+    assert!(matches!(refusal, CouponOutcome::Gone(_)), "{refusal:?}");
     for change in [first, once] {
-        assert_eq!(outcome(change, Some(account), 0, Some(0)), Outcome::Applied(Amount(100)));
+        assert_eq!(outcome(change, Some(account), 0, Some(0)), CouponOutcome::Applied(Amount(100)));
         // The counts make no difference for a guest.
         for (uses, orders) in [(0, None), (0, Some(0)), (9, Some(9))] {
             assert_eq!(outcome(change, None, uses, orders), refusal);
         }
     }
-    assert_eq!(outcome(|_| (), None, 0, None), Outcome::Applied(Amount(100)), "others are for everybody");
+    assert_eq!(outcome(|_| (), None, 0, None), CouponOutcome::Applied(Amount(100)), "others are for everybody");
 }
 
 #[test]
@@ -291,10 +294,10 @@ fn free_shipping_lowers_the_shipping_and_no_line() {
     assert_eq!(priced.explanation.adjustments[0].code.as_deref(), Some("SHIP"));
     // In a cart the shipping price is not known yet. If shipping is free anyway, the coupon is not used.
     let in_cart = Basket { shipping: None, ..basket(&lines, &codes) };
-    assert_eq!(price(&in_cart, &free(), &untaxed()).coupons[0].outcome, Outcome::Applied(Amount::ZERO));
+    assert_eq!(price(&in_cart, &free(), &untaxed()).coupons[0].outcome, CouponOutcome::Applied(Amount::ZERO));
     let picked_up = Basket { shipping: Some(("Shop", Amount::ZERO)), ..basket(&lines, &codes) };
     let priced = price(&picked_up, &free(), &untaxed());
-    assert_eq!((&priced.coupons[0].outcome, priced.explanation.promotions.len()), (&Outcome::Idle, 0));
+    assert_eq!((&priced.coupons[0].outcome, priced.explanation.promotions.len()), (&CouponOutcome::Idle, 0));
 }
 
 #[test]
@@ -358,7 +361,7 @@ fn any_offer() -> impl Strategy<Value = Offer> {
     ]
 }
 
-fn any_promotion() -> impl Strategy<Value = Offered> {
+fn any_promotion() -> impl Strategy<Value = CountedOffer> {
     let conditions = (any::<bool>(), -2_i64..3, proptest::option::of(0_i64..50_000), proptest::option::of(0_u128..8));
     (1_u128..50, any_offer(), conditions).prop_map(|(id, offer, (combinable, priority, least, product))| {
         with(offered(id, offer), |promotion| {
@@ -370,7 +373,7 @@ fn any_promotion() -> impl Strategy<Value = Offered> {
     })
 }
 
-fn distinct(promotions: Vec<Offered>) -> PriceRules {
+fn distinct(promotions: Vec<CountedOffer>) -> PriceRules {
     let mut promotions = promotions;
     promotions.sort_by_key(|offered| offered.promotion.id);
     promotions.dedup_by_key(|offered| offered.promotion.id);

@@ -20,17 +20,17 @@ fn german(id: u128, class: &str, hundredths: i64) -> TaxRate {
 }
 
 /// The taxes of these lines in Germany, with the shop's own rates.
-fn in_germany(rates: &[TaxRate], lines: &[Line<'_>], included: bool, rounding: TaxRounding) -> Taxes {
+fn in_germany(rates: &[TaxRate], lines: &[BasketLine<'_>], included: bool, rounding: TaxRounding) -> Taxes {
     let place = crate::model::shipping::Address { country: "DE".into(), ..address() };
     let (quote, shipping_shares) = own_rates(rates, &place, lines.iter().map(|line| (line.variant_id, line.tax_class)));
     Taxes { quote, shipping_shares, included, rounding }
 }
 
 /// Lines of (unit price, tax class), one unit each.
-fn of_classes(of: &[(i64, &'static str)]) -> Vec<Line<'static>> {
+fn of_classes(of: &[(i64, &'static str)]) -> Vec<BasketLine<'static>> {
     let prices: Vec<_> = of.iter().map(|(price, _)| (*price, 1)).collect();
     let classes = of.iter().map(|(_, class)| *class);
-    lines(&prices).into_iter().zip(classes).map(|(line, tax_class)| Line { tax_class, ..line }).collect()
+    lines(&prices).into_iter().zip(classes).map(|(line, tax_class)| BasketLine { tax_class, ..line }).collect()
 }
 
 /// The shipping by percentage: (percent, taxable amount, tax).
@@ -80,7 +80,7 @@ fn shipping_is_not_taxed_where_no_rate_of_the_goods_applies_to_it() {
 #[test]
 fn the_shares_of_the_shipping_go_by_what_is_left_to_pay() {
     let rates = [german(1, "standard", 19), german(2, "reduced", 7)];
-    let shares = |of: &[(i64, &'static str)], promotion: Option<Offered>| {
+    let shares = |of: &[(i64, &'static str)], promotion: Option<CountedOffer>| {
         let lines = of_classes(of);
         let taxes = in_germany(&rates, &lines, true, TaxRounding::Order);
         let priced = price(&basket(&lines, &[]), &rules(promotion), &taxes);
@@ -166,7 +166,7 @@ proptest! {
         let mut seen: Vec<_> = priced.explanation.taxes.iter().map(|tax| tax.rate).collect();
         seen.sort_unstable();
         prop_assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "one entry per percentage");
-        let applies = |line: &Line<'_>| taxes.quote.lines.get(&line.variant_id).and_then(|rate| rate.id)
+        let applies = |line: &BasketLine<'_>| taxes.quote.lines.get(&line.variant_id).and_then(|rate| rate.id)
             .is_some_and(|id| taxes.shipping_shares.contains(&id));
         prop_assert_eq!(
             priced.explanation.taxes.iter().any(|tax| tax.shipping.is_some()),

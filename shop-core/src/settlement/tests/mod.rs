@@ -1,8 +1,8 @@
 //! Payments through a fake bank, on the memory store: the normal days, and the bad ones.
 
+mod callers;
 mod days;
 mod limits;
-mod people;
 mod simulation;
 
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use serde_json::json;
 
 use crate::actor::Actor;
 use crate::error::Result;
-use crate::gateway::{ManualGateway, NoticeHeaders};
+use crate::gateway::{GatewayEventHeaders, ManualGateway};
 use crate::id::{OrderId, PaymentId};
 use crate::model::orders::{OrderStatus, PaymentStatus};
 use crate::model::payments::{Payment, PaymentState};
 use crate::orders::fixtures::{Offer, guest, offer};
 use crate::orders::{OrderView, PlaceOrder};
-use crate::payments::bank::{Bank, SIGNATURE};
+use crate::payments::fake_gateway::{FakeGateway, SIGNATURE};
 use crate::payments::{AmountInput, RefundInput};
 use crate::shop::Tokens;
 use crate::testing::{World, block_on, world_with};
 
 /// A shop that takes payments through a fake bank.
-pub(super) struct Till {
+pub(super) struct GatewayTest {
     pub(super) world: World,
-    pub(super) bank: Arc<Bank>,
+    pub(super) bank: Arc<FakeGateway>,
     pub(super) offer: Offer,
     pub(super) staff: Actor,
 }
@@ -38,8 +38,8 @@ pub(super) struct Placed {
     pub(super) payment: PaymentId,
 }
 
-impl Till {
-    pub(super) fn open(bank: Bank) -> Self {
+impl GatewayTest {
+    pub(super) fn open(bank: FakeGateway) -> Self {
         let bank = Arc::new(bank);
         let world =
             world_with(|builder| builder.gateway(Arc::clone(&bank) as _).gateway(Arc::new(ManualGateway::default())));
@@ -51,8 +51,8 @@ impl Till {
     /// Places a guest's order of 25.00; returns it with the guest.
     pub(super) fn place(&self) -> (Placed, Actor) {
         let guest = guest(&self.world, self.offer.variant(0), 2);
-        let wishes = PlaceOrder { payment_gateway: "bank".into(), ..self.offer.wishes() };
-        let placed = block_on(self.world.shop.orders().place(&guest, wishes, None)).unwrap().value;
+        let order_input = PlaceOrder { payment_gateway: "bank".into(), ..self.offer.order_input() };
+        let placed = block_on(self.world.shop.orders().place(&guest, order_input, None)).unwrap().value;
         let token = placed.access_token.unwrap();
         let holder = block_on(self.world.shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() }));
         let placed = Placed { order: placed.view.order.id, payment: placed.view.payments[0].id };
@@ -74,19 +74,19 @@ impl Till {
 
     /// Sends an event about a payment, and lets the worker process it.
     pub(super) fn tell(&self, name: &str, id: PaymentId) {
-        self.notice(name, id).unwrap();
+        self.event(name, id).unwrap();
         self.world.deliver();
     }
 
-    pub(super) fn notice(&self, name: &str, id: PaymentId) -> Result<()> {
-        let now = self.world.shop.moment().now();
+    pub(super) fn event(&self, name: &str, id: PaymentId) -> Result<()> {
+        let now = self.world.shop.context().now();
         let (signature, body) = self.bank.message(name, id, now);
         self.post(&signature, &body)
     }
 
     pub(super) fn post(&self, signature: &str, body: &[u8]) -> Result<()> {
         let headers = [(SIGNATURE, signature)];
-        block_on(self.world.shop.payments().notice("bank", &NoticeHeaders::new(&headers), body))
+        block_on(self.world.shop.payments().receive_event("bank", &GatewayEventHeaders::new(&headers), body))
     }
 
     pub(super) fn pass(&self, seconds: i64) {
@@ -145,7 +145,7 @@ impl Till {
     #[track_caller]
     pub(super) fn is_sound(&self) {
         assert_eq!(self.check(), Vec::<String>::new());
-        assert_eq!(self.bank.wrongs(), Vec::<String>::new());
+        assert_eq!(self.bank.violations(), Vec::<String>::new());
     }
 }
 

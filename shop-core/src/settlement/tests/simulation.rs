@@ -11,26 +11,26 @@ use crate::model::outbox::MAIL;
 use crate::model::payments::{PaymentState, RefundState};
 use crate::money::Amount;
 use crate::payments::AttemptInput;
-use crate::payments::bank::{Bank, Mood};
-use crate::settlement::tests::{Placed, Till};
+use crate::payments::fake_gateway::{FailureMode, FakeGateway};
+use crate::settlement::tests::{GatewayTest, Placed};
 use crate::testing::block_on;
 
-const MOODS: [Mood; 9] = [
-    Mood::Well,
-    Mood::Well,
-    Mood::Well,
-    Mood::Down,
-    Mood::Silent,
-    Mood::HangsBefore,
-    Mood::HangsAfter,
-    Mood::Refuses,
-    Mood::LockedOut,
+const MOODS: [FailureMode; 9] = [
+    FailureMode::Well,
+    FailureMode::Well,
+    FailureMode::Well,
+    FailureMode::Down,
+    FailureMode::Silent,
+    FailureMode::HangsBefore,
+    FailureMode::HangsAfter,
+    FailureMode::Refuses,
+    FailureMode::LockedOut,
 ];
 
 /// One random step. A future that hangs is dropped, as by a crash.
-fn step(till: &Till, placed: Placed, holder: &Actor, chance: &mut StdRng, told: &mut u32) {
-    let shop = &till.world.shop;
-    let payments: Vec<_> = till.view(placed.order).payments.iter().map(|payment| payment.id).collect();
+fn step(setup: &GatewayTest, placed: Placed, holder: &Actor, chance: &mut StdRng, told: &mut u32) {
+    let shop = &setup.world.shop;
+    let payments: Vec<_> = setup.view(placed.order).payments.iter().map(|payment| payment.id).collect();
     let id = payments[chance.random_range(0..payments.len())];
     match chance.random_range(0..14) {
         0 | 1 => {
@@ -40,14 +40,14 @@ fn step(till: &Till, placed: Placed, holder: &Actor, chance: &mut StdRng, told: 
             let _ = shop.worker().run_once().now_or_never();
         }
         4 | 5 => {
-            till.bank.pay(id);
+            setup.bank.pay(id);
         }
-        6 => till.bank.decline(id),
+        6 => setup.bank.decline(id),
         7 | 8 => {
             *told += u32::from(chance.random_bool(0.7));
-            let _ = till.notice(&format!("e{told}"), id);
+            let _ = setup.event(&format!("e{told}"), id);
         }
-        9 => till.pass([1, 10, 200, 400, 2000][chance.random_range(0..5)]),
+        9 => setup.pass([1, 10, 200, 400, 2000][chance.random_range(0..5)]),
         10 => {
             let _ = block_on(shop.worker().sweep());
         }
@@ -56,76 +56,76 @@ fn step(till: &Till, placed: Placed, holder: &Actor, chance: &mut StdRng, told: 
         }
         12 => match chance.random_range(0..5) {
             0 => {
-                let _ = till.cancel(holder, placed.order);
+                let _ = setup.cancel(holder, placed.order);
             }
             1 => {
                 let attempt = AttemptInput { order_id: placed.order.into(), gateway: "bank".into() };
                 let _ = block_on(shop.payments().begin(holder, attempt, None));
             }
             2 => {
-                let _ = till.refund(id, Some("7"));
+                let _ = setup.refund(id, Some("7"));
             }
             3 => {
                 let _ = block_on(shop.payments().confirm(holder, id));
             }
             _ => {
-                let _ = till.capture(id, Some("20"));
+                let _ = setup.capture(id, Some("20"));
             }
         },
-        _ => till.bank.expect_moods((0..3).map(|_| MOODS[chance.random_range(0..MOODS.len())])),
+        _ => setup.bank.plan_failures((0..3).map(|_| MOODS[chance.random_range(0..MOODS.len())])),
     }
 }
 
 /// Lets everything settle: the bank works, and time passes.
-fn rest(till: &Till) {
-    till.bank.recover();
+fn rest(setup: &GatewayTest) {
+    setup.bank.recover();
     for _ in 0..40 {
-        block_on(till.world.shop.worker().run_once()).unwrap();
-        block_on(till.world.shop.worker().sweep()).unwrap();
-        block_on(till.world.shop.worker().reconcile()).unwrap();
-        till.pass(1800);
+        block_on(setup.world.shop.worker().run_once()).unwrap();
+        block_on(setup.world.shop.worker().sweep()).unwrap();
+        block_on(setup.world.shop.worker().reconcile()).unwrap();
+        setup.pass(1800);
     }
     for receiver in [MAIL, "gateway:bank", "notices:bank"] {
-        assert_eq!(block_on(till.world.shop.store().next_due(receiver)).unwrap(), None, "{receiver}");
+        assert_eq!(block_on(setup.world.shop.store().next_due(receiver)).unwrap(), None, "{receiver}");
     }
 }
 
 /// Repeats a refund that the bank refused permanently, as staff would.
-fn send_again(till: &Till, placed: Placed) {
-    let view = till.view(placed.order);
+fn send_again(setup: &GatewayTest, placed: Placed) {
+    let view = setup.view(placed.order);
     if view.order.status != OrderStatus::Canceled {
         return;
     }
     for payment in &view.payments {
         if payment.amount_captured > payment.amount_refunded {
             assert!(payment.refunds.iter().any(|refund| refund.state == RefundState::Failed), "{payment:?}");
-            till.refund(payment.id, None).unwrap();
+            setup.refund(payment.id, None).unwrap();
         }
     }
-    rest(till);
+    rest(setup);
 }
 
 fn live(seed: u64) {
     let mut chance = StdRng::seed_from_u64(seed);
-    let bank = Bank::new("bank");
-    let till = Till::open(if seed.is_multiple_of(3) { bank.that_reserves() } else { bank });
-    let (placed, holder) = till.place();
+    let bank = FakeGateway::new("bank");
+    let setup = GatewayTest::open(if seed.is_multiple_of(3) { bank.that_reserves() } else { bank });
+    let (placed, holder) = setup.place();
     let mut told = 0;
     for _ in 0..60 {
-        step(&till, placed, &holder, &mut chance, &mut told);
+        step(&setup, placed, &holder, &mut chance, &mut told);
         // Refunds that the bank refuses are left to staff: see below.
         let problems: Vec<_> =
-            till.check().into_iter().filter(|problem| !problem.contains("canceled and keeps")).collect();
+            setup.check().into_iter().filter(|problem| !problem.contains("canceled and keeps")).collect();
         assert_eq!(problems, Vec::<String>::new(), "seed {seed}");
     }
-    rest(&till);
-    send_again(&till, placed);
-    till.is_sound();
-    let view = till.view(placed.order);
+    rest(&setup);
+    send_again(&setup, placed);
+    setup.is_sound();
+    let view = setup.view(placed.order);
     let (mut captured, mut refunded) = (0, 0);
     for payment in &view.payments {
-        assert_eq!(payment.remote.asking, None, "seed {seed}");
-        let Some(account) = till.bank.account(payment.id) else {
+        assert_eq!(payment.remote.pending_call, None, "seed {seed}");
+        let Some(account) = setup.bank.account(payment.id) else {
             assert_eq!(payment.amount_captured, Amount::ZERO, "seed {seed}");
             continue;
         };
@@ -138,9 +138,9 @@ fn live(seed: u64) {
     assert!(kept <= view.order.total.0, "seed {seed}: charged twice");
     assert_eq!((view.order.amount_paid, view.order.amount_refunded), (Amount(captured), Amount(refunded)));
     if view.order.status == OrderStatus::Canceled {
-        assert_eq!((kept, till.reserved()), (0, 0), "seed {seed}: a canceled order keeps nothing");
+        assert_eq!((kept, setup.reserved()), (0, 0), "seed {seed}: a canceled order keeps nothing");
     } else {
-        assert_eq!(till.reserved(), 2, "seed {seed}");
+        assert_eq!(setup.reserved(), 2, "seed {seed}");
         let authorized = view.payments.iter().any(|payment| payment.state == PaymentState::Authorized);
         assert!(captured > 0 || authorized, "seed {seed}: an order that nobody pays is canceled");
     }

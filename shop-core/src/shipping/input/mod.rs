@@ -1,13 +1,13 @@
 //! The inputs of the shipping calls, before they are validated.
 
 mod address;
+mod rates;
 mod shipment;
-mod tariff;
 
 pub use address::{AddressInput, SavedAddressInput};
+pub use rates::{MethodInput, RateInput, TierInput, ZoneInput};
 pub use shipment::{ShipmentChange, ShipmentInput, ShipmentItemInput, TrackingInput};
-pub use tariff::{MethodInput, RateInput, TierInput, ZoneInput};
 
+pub(super) use rates::CheckedMethod;
 pub(crate) use shipment::check_items;
 pub(super) use shipment::{CheckedShipment, CheckedTracking};
-pub(super) use tariff::CheckedMethod;

@@ -143,7 +143,7 @@ impl ShipmentChange {
 impl TrackingInput {
     pub(in crate::shipping) fn check(self, now: Timestamp) -> Result<CheckedTracking> {
         let mut checks = Checks::new();
-        let status = checks.required("status", self.status, |word| validate::word::<TrackingStatus>(&word));
+        let status = checks.required("status", self.status, |word| validate::string_enum::<TrackingStatus>(&word));
         let description =
             checks.optional("description", self.description, validate::multiline(0, MAX_DESCRIPTION_LENGTH));
         let location = checks.optional("location", self.location, optional_name()).flatten();

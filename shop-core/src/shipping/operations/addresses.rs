@@ -1,7 +1,7 @@
 //! The decisions about address books: at most one entry is the default.
 
-use crate::batch::{Batch, Change, Decision, Require};
-use crate::clock::Moment;
+use crate::batch::{Batch, Change, Decision, Precondition};
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::model::shipping::{Address, MAX_ADDRESSES, SavedAddress};
@@ -24,25 +24,25 @@ pub(in crate::shipping) fn create_address(
     address: Address,
     is_default: Option<bool>,
     book: &AddressBook,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<SavedAddress>> {
     if book.count >= u64::from(MAX_ADDRESSES) {
         return Err(Error::invalid("address", format!("An address book holds at most {MAX_ADDRESSES} addresses.")));
     }
     let default = book.default.as_ref();
-    let mut batch = Batch::new(moment);
-    batch.require(Require::AddressesBelow(user_id, MAX_ADDRESSES));
+    let mut batch = Batch::new(context);
+    batch.require(Precondition::AddressesBelow(user_id, MAX_ADDRESSES));
     let is_default = is_default == Some(true) || default.is_none();
     if is_default {
-        clear_default(default, moment, &mut batch);
+        clear_default(default, context, &mut batch);
     }
     let saved = SavedAddress {
-        id: moment.id(),
+        id: context.id(),
         user_id,
         address,
         is_default,
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
     batch.write(Change::Insert(saved.clone()));
@@ -55,34 +55,34 @@ pub(in crate::shipping) fn update_address(
     address: Address,
     is_default: Option<bool>,
     default: Option<&SavedAddress>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Decision<SavedAddress> {
     let is_default = is_default.unwrap_or(before.is_default);
     if address == before.address && is_default == before.is_default {
-        return Decision::unchanged(moment, before.clone());
+        return Decision::unchanged(context, before.clone());
     }
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     if is_default && !before.is_default {
-        clear_default(default, moment, &mut batch);
+        clear_default(default, context, &mut batch);
     }
-    let updated_at = moment.now();
+    let updated_at = context.now();
     let saved = SavedAddress { address, is_default, updated_at, version: before.version + 1, ..before.clone() };
     batch.write(Change::Update(saved.clone()));
     Decision { batch, reply: saved }
 }
 
 /// Deletes an entry; no other entry becomes the default.
-pub(in crate::shipping) fn delete_address(before: &SavedAddress, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
+pub(in crate::shipping) fn delete_address(before: &SavedAddress, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
     batch.delete(before);
     Decision { batch, reply: () }
 }
 
 /// Written before the new default, so that a store that checks each write on its own never sees two.
-fn clear_default(default: Option<&SavedAddress>, moment: &Moment, batch: &mut Batch) {
+fn clear_default(default: Option<&SavedAddress>, context: &DecisionContext, batch: &mut Batch) {
     if let Some(old) = default {
         let cleared =
-            SavedAddress { is_default: false, updated_at: moment.now(), version: old.version + 1, ..old.clone() };
+            SavedAddress { is_default: false, updated_at: context.now(), version: old.version + 1, ..old.clone() };
         batch.write(Change::Update(cleared));
     }
 }

@@ -37,9 +37,9 @@ impl Shipping<'_> {
         let person = actor.require_user()?;
         let (address, is_default) = &input.check(None)?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let book = self.address_book(person.user_id).await?;
-                create_address(person.user_id, address.clone(), *is_default, &book, &mut moment)
+                create_address(person.user_id, address.clone(), *is_default, &book, &mut context)
             })
             .await
     }
@@ -72,9 +72,9 @@ impl Shipping<'_> {
     pub async fn delete_address(&self, actor: &Actor, id: AddressId) -> Result<()> {
         let person = actor.require_user()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.own_address(person.user_id, id).await?;
-                Ok(delete_address(&before, &mut moment))
+                Ok(delete_address(&before, &mut context))
             })
             .await
     }
@@ -88,11 +88,11 @@ impl Shipping<'_> {
         let person = actor.require_user()?;
         let check = &check;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.own_address(person.user_id, id).await?;
                 let (address, is_default) = check(&before)?;
                 let default = self.shop.store().default_address(person.user_id).await?;
-                Ok(update_address(&before, address, is_default, default.as_ref(), &mut moment))
+                Ok(update_address(&before, address, is_default, default.as_ref(), &mut context))
             })
             .await
     }

@@ -1,8 +1,8 @@
 //! The calls of this domain: each loads, decides and commits.
 
 mod addresses;
+mod rates;
 mod shipments;
-mod tariff;
 
 use crate::shop::Shop;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Shipping;
 use crate::actor::Actor;
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::ShipmentId;
 use crate::idempotency::{IdempotencyKey, Replayable};
@@ -57,9 +57,9 @@ impl Shipping<'_> {
         actor.require_staff()?;
         let input = &input.check()?;
         self.shop
-            .execute_once(actor, "shipping.create_shipment", key, |mut moment| async move {
-                let state = self.shop.order_state(input.order_id, &mut moment).await?;
-                create_shipment(state, input.clone(), actor.role(), &mut moment)
+            .execute_once(actor, "shipping.create_shipment", key, |mut context| async move {
+                let state = self.shop.order_state(input.order_id, &mut context).await?;
+                create_shipment(state, input.clone(), actor.role(), &mut context)
             })
             .await
     }
@@ -72,10 +72,10 @@ impl Shipping<'_> {
         actor.require_staff()?;
         let change = &change;
         self.shop
-            .execute(actor, |mut moment| async move {
-                let (state, before) = self.load(id, &mut moment).await?;
+            .execute(actor, |mut context| async move {
+                let (state, before) = self.load(id, &mut context).await?;
                 let (carrier, number) = change.clone().check(&before)?;
-                Ok(update_shipment(state, &before, carrier, number, &mut moment))
+                Ok(update_shipment(state, &before, carrier, number, &mut context))
             })
             .await
     }
@@ -94,17 +94,17 @@ impl Shipping<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Shipment>> {
         actor.require_staff()?;
-        let news = &news.check(self.shop.moment().now())?;
+        let news = &news.check(self.shop.context().now())?;
         let operation = format!("shipping.track_shipment:{id}");
         self.shop
-            .execute_once(actor, &operation, key, |mut moment| async move {
+            .execute_once(actor, &operation, key, |mut context| async move {
                 loop {
-                    let (state, before) = self.load(id, &mut moment).await?;
+                    let (state, before) = self.load(id, &mut context).await?;
                     let levels = match before.status {
                         ShipmentStatus::Pending => self.levels(&state).await?,
                         ShipmentStatus::Shipped | ShipmentStatus::Delivered | ShipmentStatus::Canceled => Vec::new(),
                     };
-                    let decided = track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut moment);
+                    let decided = track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut context);
                     // The levels may be newer than the order: if another call has changed the shipment in the meantime,
                     // stock is not insufficient.
                     if !matches!(decided, Err(Error::InsufficientStock { .. }))
@@ -135,9 +135,9 @@ impl Shipping<'_> {
     }
 
     /// A shipment with the state of its order, consistent with one version of the order.
-    async fn load(&self, id: ShipmentId, moment: &mut Moment) -> Result<(OrderState, Shipment)> {
+    async fn load(&self, id: ShipmentId, context: &mut DecisionContext) -> Result<(OrderState, Shipment)> {
         let shipment = self.shop.store().shipment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.order_state(shipment.order_id, moment).await?;
+        let state = self.shop.order_state(shipment.order_id, context).await?;
         // Read again with the order, whose version guards it.
         let shipment = state.shipments.iter().find(|stored| stored.id == id).cloned().unwrap_or(shipment);
         Ok((state, shipment))

@@ -11,8 +11,8 @@ use crate::model::shipping::{MAX_ADDRESSES, SavedAddress};
 use crate::orders::tests::{order, store_placed};
 use crate::page::PageRequest;
 use crate::shipping::{MethodInput, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput};
+use crate::string_enum::StringEnum as _;
 use crate::testing::{World, block_on, world};
-use crate::word::Word as _;
 
 fn input<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
     serde_json::from_value(json).unwrap()
@@ -174,22 +174,22 @@ fn parcels_take_their_stock_along_and_are_tracked_without_names() {
     };
     let ada = world.customer("ada");
     assert_eq!(code(block_on(shipping.create_shipment(&ada, ShipmentInput::default(), None))), "permission_denied");
-    let parcel = block_on(shipping.create_shipment(&staff, pack(2, "1Z-1"), None)).unwrap().value;
+    let shipment = block_on(shipping.create_shipment(&staff, pack(2, "1Z-1"), None)).unwrap().value;
     let level = || block_on(world.shop.store().stock_of(&[order.items[0].variant_id])).unwrap().remove(0);
     assert_eq!((level().on_hand, level().reserved), (3, 3));
     let left = input::<TrackingInput>(json!({"status": "shipped", "description": "Left", "location": "London"}));
-    assert_eq!(code(block_on(shipping.track_shipment(&ada, parcel.id, left.clone(), None))), "permission_denied");
+    assert_eq!(code(block_on(shipping.track_shipment(&ada, shipment.id, left.clone(), None))), "permission_denied");
     world.clock.advance(chrono::TimeDelta::minutes(1));
-    block_on(shipping.track_shipment(&staff, parcel.id, left, None)).unwrap();
+    block_on(shipping.track_shipment(&staff, shipment.id, left, None)).unwrap();
     assert_eq!((level().on_hand, level().reserved), (1, 1));
     let tracking = block_on(shipping.tracking(" 1z -1 ")).unwrap();
-    assert_eq!((tracking.newest.status.word(), tracking.newest.events.len()), ("shipped", 1));
+    assert_eq!((tracking.newest.status.as_str(), tracking.newest.events.len()), ("shipped", 1));
     assert_eq!((tracking.newest.tracking_number.as_str(), tracking.results.len()), ("1Z-1", 0));
     for unknown in ["1Z-2", "1Z1", "", " "] {
         assert_eq!(code(block_on(shipping.tracking(unknown))), "not_found", "{unknown}");
     }
     let change = input(json!({"carrier": "DHL"}));
-    let changed = block_on(shipping.change_shipment(&staff, parcel.id, change)).unwrap();
+    let changed = block_on(shipping.change_shipment(&staff, shipment.id, change)).unwrap();
     assert_eq!((changed.carrier.as_deref(), changed.tracking_number.as_deref()), (Some("DHL"), Some("1Z-1")));
     let stored = block_on(world.shop.store().order(order.id)).unwrap().unwrap();
     assert_eq!(stored.version, 4, "created, shipped, changed");
@@ -205,10 +205,12 @@ fn parcels_packed_at_once_never_hold_more_than_was_ordered() {
     let order = order(&[(1000, 5)], 0);
     store_placed(&world, &order);
     let items = json!([{"order_item_id": order.items[0].id, "quantity": 1}]);
-    let wish = input::<ShipmentInput>(json!({"order_id": order.id, "items": items}));
+    let shipment_input = input::<ShipmentInput>(json!({"order_id": order.id, "items": items}));
     let done: usize = thread::scope(|scope| {
         let threads: Vec<_> = (0..20)
-            .map(|_| scope.spawn(|| block_on(world.shop.shipping().create_shipment(&staff, wish.clone(), None))))
+            .map(|_| {
+                scope.spawn(|| block_on(world.shop.shipping().create_shipment(&staff, shipment_input.clone(), None)))
+            })
             .collect();
         let results = threads.into_iter().map(|thread| thread.join().unwrap());
         results
@@ -228,12 +230,15 @@ fn a_repeated_request_packs_once() {
     let (shipping, staff) = (world.shop.shipping(), world.staff("eve"));
     let order = order(&[(1000, 5)], 0);
     store_placed(&world, &order);
-    let wish = json!({"order_id": order.id});
-    let key = IdempotencyKey::new("k", &wish).unwrap();
-    let first = block_on(shipping.create_shipment(&staff, input(wish.clone()), Some(&key))).unwrap();
-    let again = block_on(shipping.create_shipment(&staff, input(wish.clone()), Some(&key))).unwrap();
+    let shipment_input = json!({"order_id": order.id});
+    let key = IdempotencyKey::new("k", &shipment_input).unwrap();
+    let first = block_on(shipping.create_shipment(&staff, input(shipment_input.clone()), Some(&key))).unwrap();
+    let again = block_on(shipping.create_shipment(&staff, input(shipment_input.clone()), Some(&key))).unwrap();
     assert_eq!((first.replayed, again.replayed), (false, true));
     assert_eq!(first.value, again.value);
     let other = IdempotencyKey::new("k", &json!({})).unwrap();
-    assert_eq!(code(block_on(shipping.create_shipment(&staff, input(wish), Some(&other)))), "idempotency_mismatch");
+    assert_eq!(
+        code(block_on(shipping.create_shipment(&staff, input(shipment_input), Some(&other)))),
+        "idempotency_mismatch"
+    );
 }

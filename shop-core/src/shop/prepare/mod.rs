@@ -4,7 +4,7 @@
 //! to its commit, and returns the writes. A SQL store commits them in one transaction with the host's writes
 //! (`commit_with` of `shop-store-sqlite`, `commit_in` of `shop-store-sql`): both, or neither. The guards are in the
 //! batch, so no check is weaker than in an ordinary call. Only the retry loop after a lost race is the host's;
-//! [`Retries`] tells it what to do.
+//! [`Retries`] says what to do.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -19,8 +19,8 @@
 //! # shop.catalog().create_product(&Actor::system(), serde_json::from_value(lamp)?).await?;
 //! let guest = Actor::anonymous();
 //! let call = async |shop: Shop| {
-//!     let wish = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
-//!     shop.carts().add_item(&guest, wish).await
+//!     let item = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
+//!     shop.carts().add_item(&guest, item).await
 //! };
 //!
 //! let mut retries = Retries::default();
@@ -86,7 +86,7 @@ impl Shop {
         let reply = call(self.capturing(Arc::clone(&capture))).await;
         match (capture.end()?, reply) {
             (Some(batch), Ok(reply)) => Ok(Prepared { batch, reply }),
-            (None, Ok(reply)) => Ok(Prepared { batch: Arc::new(Batch::new(&mut self.moment())), reply }),
+            (None, Ok(reply)) => Ok(Prepared { batch: Arc::new(Batch::new(&mut self.context())), reply }),
             (None, Err(error)) => Err(error),
             // The refusal itself depends on a commit (an attempt spent, a stolen session ended) that did not happen.
             (Some(_), Err(_)) => Err(several_steps()),
@@ -97,10 +97,10 @@ impl Shop {
     /// delivered at once. Otherwise the worker finds them at its next poll, seconds later.
     pub fn committed(&self, batch: &Batch) {
         if batch.writes.iter().any(is_news) {
-            self.wake().ring();
+            self.notifier().notify();
         }
         if batch.writes.iter().any(|write| is_about_webhooks(write, batch.at)) {
-            self.webhooks_wake().ring();
+            self.webhooks_notifier().notify();
         }
     }
 }
@@ -123,10 +123,10 @@ fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
 
 /// Holds the one batch of a call that is only prepared.
 #[derive(Debug, Default)]
-pub(crate) struct Capture(Mutex<Kept>);
+pub(crate) struct Capture(Mutex<CaptureState>);
 
 #[derive(Debug, Default)]
-enum Kept {
+enum CaptureState {
     #[default]
     Nothing,
     Batch(Arc<Batch>),
@@ -141,28 +141,28 @@ impl Capture {
     pub(crate) fn keep(&self, batch: Arc<Batch>) -> Result<()> {
         let mut kept = self.kept();
         match *kept {
-            Kept::Nothing => {
-                *kept = Kept::Batch(batch);
+            CaptureState::Nothing => {
+                *kept = CaptureState::Batch(batch);
                 Ok(())
             }
-            Kept::Batch(_) | Kept::TooMany => {
-                *kept = Kept::TooMany;
+            CaptureState::Batch(_) | CaptureState::TooMany => {
+                *kept = CaptureState::TooMany;
                 Err(several_steps())
             }
-            Kept::Over => Err(Error::fault("a call was made on the shop of Shop::prepare after it had ended")),
+            CaptureState::Over => Err(Error::fault("a call was made on the shop of Shop::prepare after it had ended")),
         }
     }
 
     /// Returns the captured batch. Later batches are refused.
     fn end(&self) -> Result<Option<Arc<Batch>>> {
-        match std::mem::replace(&mut *self.kept(), Kept::Over) {
-            Kept::Batch(batch) => Ok(Some(batch)),
-            Kept::TooMany => Err(several_steps()),
-            Kept::Nothing | Kept::Over => Ok(None),
+        match std::mem::replace(&mut *self.kept(), CaptureState::Over) {
+            CaptureState::Batch(batch) => Ok(Some(batch)),
+            CaptureState::TooMany => Err(several_steps()),
+            CaptureState::Nothing | CaptureState::Over => Ok(None),
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, CaptureState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -45,7 +45,7 @@ fn nothing_is_written_before_the_host_commits() {
     let world = world();
     let offer = offer(&world, &[(1999, 5)]);
     let ada = &guest(&world, offer.variant(0), 1);
-    let prepared = prepare(&world, async |shop| shop.orders().place(ada, offer.wishes(), None).await).unwrap();
+    let prepared = prepare(&world, async |shop| shop.orders().place(ada, offer.order_input(), None).await).unwrap();
     assert_eq!(orders(&world), []);
     commit(&world, &prepared).unwrap();
     assert_eq!(orders(&world), [prepared.reply.value.view.order.id]);
@@ -63,7 +63,8 @@ fn the_last_unit_is_sold_once_and_the_loser_hears_so() {
     let world = world();
     let offer = offer(&world, &[(1999, 1)]);
     let (ada, ben) = (guest(&world, offer.variant(0), 1), guest(&world, offer.variant(0), 1));
-    let place = |actor: &Actor| prepare(&world, async |shop| shop.orders().place(actor, offer.wishes(), None).await);
+    let place =
+        |actor: &Actor| prepare(&world, async |shop| shop.orders().place(actor, offer.order_input(), None).await);
     let (first, second) = (place(&ada).unwrap(), place(&ben).unwrap());
     commit(&world, &second).unwrap();
     let next = Retries::default().after(commit(&world, &first).unwrap_err()).unwrap();
@@ -92,8 +93,8 @@ fn every_domain_can_be_prepared() {
     assert_eq!(block_on(world.shop.store().stock_of(&[lamp.reply.product.variants[0].id])).unwrap()[0].on_hand, 3);
 
     let ada = &world.customer("ada");
-    let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
-    let cart = prepare(&world, async |shop| shop.carts().add_item(ada, wish).await).unwrap();
+    let item = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
+    let cart = prepare(&world, async |shop| shop.carts().add_item(ada, item).await).unwrap();
     commit(&world, &cart).unwrap();
     let stored = block_on(world.shop.carts().get(ada)).unwrap();
     assert_eq!((stored.id, stored.items.len(), stored.version), (cart.reply.id, 1, cart.reply.version));
@@ -110,10 +111,10 @@ fn a_call_that_changes_nothing_gives_an_empty_batch() {
     assert!(prepare(&world, async |shop| shop.carts().empty(ada, None).await).unwrap().batch.is_empty());
 
     // So does one that was made before under its key: the host's rows went in with the first.
-    let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
-    block_on(world.shop.carts().add_item(ada, wish)).unwrap();
+    let item = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
+    block_on(world.shop.carts().add_item(ada, item)).unwrap();
     let key = &IdempotencyKey::new("once", &json!({})).unwrap();
-    let place = || prepare(&world, async |shop| shop.orders().place(ada, offer.wishes(), Some(key)).await);
+    let place = || prepare(&world, async |shop| shop.orders().place(ada, offer.order_input(), Some(key)).await);
     let (first, twin) = (place().unwrap(), place().unwrap());
     assert!(!first.batch.is_empty() && !twin.batch.is_empty());
     commit(&world, &first).unwrap();
@@ -203,17 +204,17 @@ fn a_shop_that_was_kept_writes_nothing() {
 #[test]
 fn only_the_commit_rings_the_workers_bell() {
     let world = world();
-    let mut bell = Box::pin(world.shop.wake().wait());
+    let mut notified = Box::pin(world.shop.notifier().wait());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     // Opening the shop may have rung it.
-    let _ = bell.as_mut().poll(&mut context);
-    let mut bell = Box::pin(world.shop.wake().wait());
+    let _ = notified.as_mut().poll(&mut context);
+    let mut notified = Box::pin(world.shop.notifier().wait());
     let product: ProductInput = serde_json::from_value(json!({"name": "Lamp", "price": "5"})).unwrap();
     let lamp = prepare(&world, async |shop| shop.catalog().create_product(&Actor::system(), product).await).unwrap();
-    assert!(bell.as_mut().poll(&mut context).is_pending());
+    assert!(notified.as_mut().poll(&mut context).is_pending());
     commit(&world, &lamp).unwrap();
     world.shop.committed(&lamp.batch);
-    assert!(bell.as_mut().poll(&mut context).is_ready());
+    assert!(notified.as_mut().poll(&mut context).is_ready());
 }
 
 #[test]

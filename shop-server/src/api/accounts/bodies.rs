@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::Serialize;
 use shop_core::accounts::{
-    ChangePasswordInput, EmailInput, Profile, ProfileInput, RegisterInput, SignInInput, StandingInput, TokenPair,
+    ChangePasswordInput, EmailInput, Profile, ProfileInput, RegisterInput, SignInInput, TokenPair, UserFlagsInput,
     VerifyOtpInput,
 };
 use uuid::Uuid;
@@ -79,7 +79,7 @@ requests! {
     }
 
     /// Changes to whether a user is active or staff.
-    StandingRequest => StandingInput {
+    StandingRequest => UserFlagsInput {
         is_active: Optional<bool>,
         /// Only superusers can change this.
         is_staff: Optional<bool>,

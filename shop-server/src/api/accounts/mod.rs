@@ -4,7 +4,7 @@
 //! expired token with every request can therefore still exchange it for a new one.
 
 mod bodies;
-mod people;
+mod users;
 
 use std::net::IpAddr;
 
@@ -17,20 +17,20 @@ use shop_core::field::{Checks, Field};
 use shop_core::secret::{Secret, decode_user_id};
 
 use super::Context;
-use crate::answer::{Answer, Created, NoContent};
 use crate::auth::{Guest, User};
 use crate::cookies::{CookieMode, WithCookies};
 use crate::devices::{Device, WithDevice};
 use crate::field::JsonBody;
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
+use crate::response::{Created, JsonResponse, NoContent};
 use crate::security;
 
 use bodies::{
     ChangePasswordRequest, Detail, EmailRequest, Login, LoginRequest, NewPasswordRequest, Nothing, PasswordChanged,
     RefreshRequest, RegisterRequest, Registered, TokenRequest, Tokens, VerifyOtpRequest, VerifyTokenRequest,
 };
-pub(super) use people::People;
+pub(super) use users::Users;
 
 /// Registration, sign-in, sessions and passwords.
 pub(in crate::api) struct Accounts(pub(in crate::api) Context);
@@ -44,25 +44,25 @@ impl Accounts {
     async fn register(&self, client: Client, body: JsonBody<RegisterRequest>) -> Result<Created<Registered>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         let email = self.0.shop.accounts().register(body.into_inner().into()).await?;
-        Ok(Answer(email.into()))
+        Ok(JsonResponse(email.into()))
     }
 
     /// Confirms an address with the code that was e-mailed to it.
     #[oai(path = "/accounts/verify-otp/", method = "post")]
-    async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
+    async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<JsonResponse<Detail>> {
         let account = body.email.as_str().map(str::to_owned);
         self.0.limits.check(Attempt::Confirm, client.address(), account.as_deref()).await?;
         self.0.shop.accounts().verify_otp(body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::Confirm, client.address(), account.as_deref()).await;
-        Ok(Answer("The address is confirmed; you can sign in now.".into()))
+        Ok(JsonResponse("The address is confirmed; you can sign in now.".into()))
     }
 
     /// E-mails a new code, which replaces the old one. The response is the same for every address.
     #[oai(path = "/accounts/resend-otp/", method = "post")]
-    async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
+    async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<JsonResponse<Detail>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.accounts().resend_otp(body.into_inner().into()).await?;
-        Ok(Answer("If the address waits to be confirmed, a new code was sent to it.".into()))
+        Ok(JsonResponse("If the address waits to be confirmed, a new code was sent to it.".into()))
     }
 
     /// Signs in by e-mail address or username. With `X-Cart-Token`, the guest's cart is merged into the user's.
@@ -76,11 +76,11 @@ impl Accounts {
         client: Client,
         device: Device,
         body: JsonBody<LoginRequest>,
-    ) -> Result<WithDevice<WithCookies<Answer<Login>>>> {
+    ) -> Result<WithDevice<WithCookies<JsonResponse<Login>>>> {
         let counted = self.count_sign_in(client, &device, body.email.as_str().or(body.username.as_str())).await?;
         let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
-        let answer = Answer(Login::new(self.shown(&sign_in.tokens), sign_in.user));
+        let answer = JsonResponse(Login::new(self.shown(&sign_in.tokens), sign_in.user));
         Ok(self.signed_in(answer, &sign_in.tokens, &device))
     }
 
@@ -92,11 +92,11 @@ impl Accounts {
         client: Client,
         device: Device,
         body: JsonBody<TokenRequest>,
-    ) -> Result<WithDevice<WithCookies<Answer<Tokens>>>> {
+    ) -> Result<WithDevice<WithCookies<JsonResponse<Tokens>>>> {
         let counted = self.count_sign_in(client, &device, body.email.as_str().or(body.username.as_str())).await?;
         let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
-        Ok(self.signed_in(Answer(self.shown(&tokens)), &tokens, &device))
+        Ok(self.signed_in(JsonResponse(self.shown(&tokens)), &tokens, &device))
     }
 
     /// Exchanges a refresh token for a new pair. Reuse within 10 seconds returns the same pair; later reuse ends the
@@ -106,18 +106,18 @@ impl Accounts {
         &self,
         request: &poem::Request,
         body: JsonBody<RefreshRequest>,
-    ) -> Result<WithCookies<Answer<Tokens>>> {
+    ) -> Result<WithCookies<JsonResponse<Tokens>>> {
         let (token, _) = self.refresh_token(request, body.into_inner())?;
         let tokens = self.0.shop.accounts().refresh(&token).await?;
-        Ok(WithCookies { answer: Answer(self.shown(&tokens)), cookies: self.held(&tokens) })
+        Ok(WithCookies { answer: JsonResponse(self.shown(&tokens)), cookies: self.held(&tokens) })
     }
 
     /// Checks whether a token would be accepted.
     #[oai(path = "/accounts/token/verify/", method = "post")]
-    async fn token_verify(&self, body: JsonBody<VerifyTokenRequest>) -> Result<Answer<Nothing>> {
+    async fn token_verify(&self, body: JsonBody<VerifyTokenRequest>) -> Result<JsonResponse<Nothing>> {
         let token = required("token", body.into_inner().token.into_field())?;
         self.0.shop.accounts().verify_token(&token).await?;
-        Ok(Answer(Nothing {}))
+        Ok(JsonResponse(Nothing {}))
     }
 
     /// Ends the session of a refresh token.
@@ -140,21 +140,21 @@ impl Accounts {
         user: User,
         client: Client,
         body: JsonBody<ChangePasswordRequest>,
-    ) -> Result<WithCookies<Answer<PasswordChanged>>> {
+    ) -> Result<WithCookies<JsonResponse<PasswordChanged>>> {
         let account = user.caller();
         self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref()).await?;
         let tokens = self.0.shop.accounts().change_password(&user, body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::SignIn, client.address(), account.as_deref()).await;
         security::password_changed(user.signed_in().map(|person| person.user_id));
-        Ok(WithCookies { answer: Answer(self.shown(&tokens).into()), cookies: self.held(&tokens) })
+        Ok(WithCookies { answer: JsonResponse(self.shown(&tokens).into()), cookies: self.held(&tokens) })
     }
 
     /// E-mails a link that resets the password. The response is the same for every address.
     #[oai(path = "/accounts/request-reset-email/", method = "post")]
-    async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
+    async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<JsonResponse<Detail>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.accounts().request_password_reset(body.into_inner().into()).await?;
-        Ok(Answer("If the address has an account, a link that resets its password was sent to it.".into()))
+        Ok(JsonResponse("If the address has an account, a link that resets its password was sent to it.".into()))
     }
 
     /// Sets a new password with the two parts of an e-mailed link. The link works once, within an hour.
@@ -165,19 +165,19 @@ impl Accounts {
         uidb64: Path<String>,
         token: Path<String>,
         body: JsonBody<NewPasswordRequest>,
-    ) -> Result<Answer<Detail>> {
+    ) -> Result<JsonResponse<Detail>> {
         let account = decode_user_id(&uidb64).map(|user| format!("user:{}", user.0));
         self.0.limits.check(Attempt::Confirm, client.address(), account.as_deref()).await?;
         let password = body.into_inner().new_password.into_field();
         self.0.shop.accounts().reset_password(&uidb64, &token, password).await?;
         self.0.limits.forgive(Attempt::Confirm, client.address(), account.as_deref()).await;
         security::password_reset(decode_user_id(&uidb64));
-        Ok(Answer("The password was changed; you can sign in with it now.".into()))
+        Ok(JsonResponse("The password was changed; you can sign in with it now.".into()))
     }
 }
 
 /// The keys that an attempt was counted under, to be forgiven if it succeeds.
-struct Counted {
+struct CountedKeys {
     address: Option<IpAddr>,
     account: Option<String>,
 }
@@ -191,16 +191,16 @@ impl Accounts {
     /// Counts a sign-in attempt; all names of an account share one limit. A device on which the owner signed in before
     /// has its own limit instead of those of the account and the address, so that strangers cannot lock the owner out
     /// there, even from the same address.
-    async fn count_sign_in(&self, client: Client, device: &Device, name: Option<&str>) -> Result<Counted> {
+    async fn count_sign_in(&self, client: Client, device: &Device, name: Option<&str>) -> Result<CountedKeys> {
         let (limits, accounts) = (&self.0.limits, self.0.shop.accounts());
         if !limits.is_on() {
-            return Ok(Counted { address: None, account: None });
+            return Ok(CountedKeys { address: None, account: None });
         }
         if let (Some(name), Some(shown)) = (name, device.shown())
             && let Some(device) = accounts.known_device(name, shown).await?
         {
             limits.check(Attempt::SignIn, None, Some(&device)).await?;
-            return Ok(Counted { address: None, account: Some(device) });
+            return Ok(CountedKeys { address: None, account: Some(device) });
         }
         limits.check(Attempt::SignIn, client.address(), None).await?;
         let account = match name {
@@ -208,7 +208,7 @@ impl Accounts {
             None => None,
         };
         limits.check(Attempt::SignIn, None, account.as_deref()).await?;
-        Ok(Counted { address: client.address(), account })
+        Ok(CountedKeys { address: client.address(), account })
     }
 
     /// The response to a sign-in, with the device token and, in cookie mode, the cookies.

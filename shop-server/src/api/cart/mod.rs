@@ -13,11 +13,11 @@ use shop_core::shipping::ShippingSort;
 use uuid::Uuid;
 
 use super::Context;
-use crate::answer::{Answer, IfMatch, List, RequestUrl, Versioned};
 use crate::auth::Caller;
 use crate::field::{JsonBody, Optional};
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
+use crate::response::{IfMatch, JsonResponse, List, RequestUrl, VersionedResponse};
 
 use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingOptionBody};
 use quote::{QuoteBody, QuoteRequest};
@@ -29,7 +29,7 @@ pub(in crate::api) struct Cart(pub(in crate::api) Context);
 impl Cart {
     /// Creates a guest's cart and shows its `token` (201), or returns the cart of a signed-in user (200).
     #[oai(path = "/cart/", method = "post")]
-    async fn create(&self, caller: Caller, client: Client) -> Result<Versioned<CartBody>> {
+    async fn create(&self, caller: Caller, client: Client) -> Result<VersionedResponse<CartBody>> {
         self.limit_new_cart(&caller, client).await?;
         let cart = self.0.shop.carts().create(&caller).await?;
         let created = cart.token.is_some();
@@ -38,13 +38,13 @@ impl Cart {
 
     /// Gets the caller's cart. A signed-in user always has one.
     #[oai(path = "/cart/", method = "get")]
-    async fn get(&self, caller: Caller) -> Result<Versioned<CartBody>> {
+    async fn get(&self, caller: Caller) -> Result<VersionedResponse<CartBody>> {
         Ok(answer(self.0.shop.carts().get(&caller).await?))
     }
 
     /// Removes all items and coupons from the cart.
     #[oai(path = "/cart/", method = "delete")]
-    async fn empty(&self, caller: Caller, if_match: IfMatch) -> Result<Versioned<CartBody>> {
+    async fn empty(&self, caller: Caller, if_match: IfMatch) -> Result<VersionedResponse<CartBody>> {
         Ok(answer(self.0.shop.carts().empty(&caller, if_match.expected()).await?))
     }
 
@@ -55,7 +55,7 @@ impl Cart {
         caller: Caller,
         client: Client,
         body: JsonBody<AddItemRequest>,
-    ) -> Result<Versioned<CartBody, 201>> {
+    ) -> Result<VersionedResponse<CartBody, 201>> {
         self.limit_new_cart(&caller, client).await?;
         Ok(answer(self.0.shop.carts().add_item(&caller, body.into_inner().into()).await?))
     }
@@ -68,14 +68,14 @@ impl Cart {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<QuantityRequest>,
-    ) -> Result<Versioned<CartBody>> {
+    ) -> Result<VersionedResponse<CartBody>> {
         let (id, expected) = (CartItemId(id.0), if_match.expected());
         Ok(answer(self.0.shop.carts().set_quantity(&caller, id, body.into_inner().into(), expected).await?))
     }
 
     /// Removes an item from the cart.
     #[oai(path = "/cart/items/:id/", method = "delete")]
-    async fn remove(&self, caller: Caller, id: Path<Uuid>, if_match: IfMatch) -> Result<Versioned<CartBody>> {
+    async fn remove(&self, caller: Caller, id: Path<Uuid>, if_match: IfMatch) -> Result<VersionedResponse<CartBody>> {
         Ok(answer(self.0.shop.carts().remove_item(&caller, CartItemId(id.0), if_match.expected()).await?))
     }
 
@@ -90,7 +90,7 @@ impl Cart {
         client: Client,
         if_match: IfMatch,
         body: JsonBody<CouponRequest>,
-    ) -> Result<Versioned<CartBody>> {
+    ) -> Result<VersionedResponse<CartBody>> {
         self.0.limits.check(Attempt::Coupon, client.address(), caller.caller().as_deref()).await?;
         let carts = self.0.shop.carts();
         Ok(answer(carts.add_coupon(&caller, body.into_inner().into(), if_match.expected()).await?))
@@ -103,7 +103,7 @@ impl Cart {
         caller: Caller,
         code: Path<String>,
         if_match: IfMatch,
-    ) -> Result<Versioned<CartBody>> {
+    ) -> Result<VersionedResponse<CartBody>> {
         Ok(answer(self.0.shop.carts().remove_coupon(&caller, &code, if_match.expected()).await?))
     }
 
@@ -118,7 +118,7 @@ impl Cart {
         postal_code: Query<Optional<String>>,
         page: Query<Optional<String>>,
         page_size: Query<Optional<String>>,
-    ) -> Result<Answer<List<ShippingOptionBody>>> {
+    ) -> Result<JsonResponse<List<ShippingOptionBody>>> {
         let request = PageRequest::<ShippingSort>::parse(page.as_str(), page_size.as_str(), None, None)?;
         let input = ShippingOptions { country: country.0.into(), postal_code: postal_code.0.into() };
         let quotes = self.0.shop.carts().shipping_options(&caller, input).await?;
@@ -133,9 +133,14 @@ impl Cart {
     /// still need. If nothing is missing, the same body at `POST /orders/`, with this `total` as `expected_total`,
     /// results in this total, and whatever would refuse the order refuses the quote.
     #[oai(path = "/cart/quote/", method = "post")]
-    async fn quote(&self, caller: Caller, client: Client, body: JsonBody<QuoteRequest>) -> Result<Answer<QuoteBody>> {
+    async fn quote(
+        &self,
+        caller: Caller,
+        client: Client,
+        body: JsonBody<QuoteRequest>,
+    ) -> Result<JsonResponse<QuoteBody>> {
         self.0.limits.check(Attempt::Quote, client.address(), caller.caller().as_deref()).await?;
-        Ok(Answer(self.0.shop.orders().quote(&caller, body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(self.0.shop.orders().quote(&caller, body.into_inner().into()).await?.into()))
     }
 }
 
@@ -149,7 +154,7 @@ impl Cart {
     }
 }
 
-fn answer<const STATUS: u16>(cart: CartView) -> Versioned<CartBody, STATUS> {
+fn answer<const STATUS: u16>(cart: CartView) -> VersionedResponse<CartBody, STATUS> {
     let version = cart.version;
-    Versioned::new(cart.into(), version)
+    VersionedResponse::new(cart.into(), version)
 }

@@ -13,9 +13,9 @@ use shop_core::money::Currency;
 use shop_core::validate::MEDIA_PATH;
 use uuid::Uuid;
 
-use crate::answer::RequestUrl;
 use crate::api::macros::{bodies, requests};
 use crate::field::{Choice, Money};
+use crate::response::RequestUrl;
 
 /// Free-form attributes: any JSON object.
 type Attributes = BTreeMap<String, Any<Value>>;

@@ -7,11 +7,11 @@ use shop_core::id::CategoryId;
 use uuid::Uuid;
 
 use super::bodies::{CategoryBody, CategoryPatch, CategoryRequest};
-use crate::answer::{Answer, IfMatch, List, NoContent, Paging, Versioned};
 use crate::api::Context;
 use crate::auth::{Caller, Staff};
 use crate::field::JsonBody;
 use crate::problem::Result;
+use crate::response::{IfMatch, JsonResponse, List, NoContent, Paging, VersionedResponse};
 
 /// The category tree.
 pub(in crate::api) struct Categories(pub(in crate::api) Context);
@@ -25,7 +25,7 @@ impl Categories {
         caller: Caller,
         /// `position` or `name`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<CategoryBody>>> {
+    ) -> Result<JsonResponse<List<CategoryBody>>> {
         let request = paging.request()?;
         let categories = self.0.shop.catalog().list_categories(&caller, &request).await?;
         paging.answer(&request, categories, CategoryBody::from)
@@ -33,13 +33,17 @@ impl Categories {
 
     /// Creates a category.
     #[oai(path = "/catalog/categories/", method = "post")]
-    async fn create(&self, staff: Staff, body: JsonBody<CategoryRequest>) -> Result<Versioned<CategoryBody, 201>> {
+    async fn create(
+        &self,
+        staff: Staff,
+        body: JsonBody<CategoryRequest>,
+    ) -> Result<VersionedResponse<CategoryBody, 201>> {
         Ok(answer(self.0.shop.catalog().create_category(&staff, body.into_inner().into()).await?))
     }
 
     /// Gets a category by id or slug.
     #[oai(path = "/catalog/categories/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<CategoryBody>> {
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<VersionedResponse<CategoryBody>> {
         Ok(answer(self.0.shop.catalog().category(&caller, &id).await?))
     }
 
@@ -51,7 +55,7 @@ impl Categories {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<CategoryRequest>,
-    ) -> Result<Versioned<CategoryBody>> {
+    ) -> Result<VersionedResponse<CategoryBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(answer(catalog.replace_category(&staff, CategoryId(id.0), input, if_match.expected()).await?))
     }
@@ -64,7 +68,7 @@ impl Categories {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<CategoryPatch>,
-    ) -> Result<Versioned<CategoryBody>> {
+    ) -> Result<VersionedResponse<CategoryBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(answer(catalog.update_category(&staff, CategoryId(id.0), input, if_match.expected()).await?))
     }
@@ -77,7 +81,7 @@ impl Categories {
     }
 }
 
-fn answer<const STATUS: u16>(category: Category) -> Versioned<CategoryBody, STATUS> {
+fn answer<const STATUS: u16>(category: Category) -> VersionedResponse<CategoryBody, STATUS> {
     let version = category.version;
-    Versioned::new(category.into(), version)
+    VersionedResponse::new(category.into(), version)
 }

@@ -7,11 +7,11 @@ use shop_core::id::ProductId;
 use uuid::Uuid;
 
 use super::bodies::{ProductBody, ProductPatch, ProductRequest, product_input};
-use crate::answer::{Answer, IfMatch, List, NoContent, Paging, RequestUrl, Versioned};
 use crate::api::Context;
 use crate::auth::{Caller, Staff};
 use crate::field::{Choice, JsonBody, Money, Optional};
 use crate::problem::Result;
+use crate::response::{IfMatch, JsonResponse, List, NoContent, Paging, RequestUrl, VersionedResponse};
 
 /// Products.
 pub(in crate::api) struct Products(pub(in crate::api) Context);
@@ -37,7 +37,7 @@ impl Products {
         /// `name`, `price`, `created_at` or `relevance`, with `-` for descending. Defaults to relevance for a search,
         /// otherwise to newest first.
         paging: Paging,
-    ) -> Result<Answer<List<ProductBody>>> {
+    ) -> Result<JsonResponse<List<ProductBody>>> {
         let query = ProductQuery {
             search: search.0.into(),
             category: category.0.into(),
@@ -58,7 +58,7 @@ impl Products {
         staff: Staff,
         url: RequestUrl,
         body: JsonBody<ProductRequest>,
-    ) -> Result<Versioned<ProductBody, 201>> {
+    ) -> Result<VersionedResponse<ProductBody, 201>> {
         let input = product_input(body.into_inner(), &url);
         let view = self.0.shop.catalog().create_product(&staff, input).await?;
         Ok(answer(view, &url))
@@ -66,7 +66,7 @@ impl Products {
 
     /// Gets a product by id or slug.
     #[oai(path = "/catalog/products/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<String>, url: RequestUrl) -> Result<Versioned<ProductBody>> {
+    async fn get(&self, caller: Caller, id: Path<String>, url: RequestUrl) -> Result<VersionedResponse<ProductBody>> {
         Ok(answer(self.0.shop.catalog().product(&caller, &id).await?, &url))
     }
 
@@ -79,7 +79,7 @@ impl Products {
         if_match: IfMatch,
         url: RequestUrl,
         body: JsonBody<ProductRequest>,
-    ) -> Result<Versioned<ProductBody>> {
+    ) -> Result<VersionedResponse<ProductBody>> {
         let (catalog, input) = (self.0.shop.catalog(), product_input(body.into_inner(), &url));
         let view = catalog.replace_product(&staff, ProductId(id.0), input, if_match.expected()).await?;
         Ok(answer(view, &url))
@@ -94,7 +94,7 @@ impl Products {
         if_match: IfMatch,
         url: RequestUrl,
         body: JsonBody<ProductPatch>,
-    ) -> Result<Versioned<ProductBody>> {
+    ) -> Result<VersionedResponse<ProductBody>> {
         let (catalog, input) = (self.0.shop.catalog(), product_input(body.into_inner(), &url));
         let view = catalog.update_product(&staff, ProductId(id.0), input, if_match.expected()).await?;
         Ok(answer(view, &url))
@@ -108,7 +108,7 @@ impl Products {
     }
 }
 
-fn answer<const STATUS: u16>(view: ProductView, url: &RequestUrl) -> Versioned<ProductBody, STATUS> {
+fn answer<const STATUS: u16>(view: ProductView, url: &RequestUrl) -> VersionedResponse<ProductBody, STATUS> {
     let version = view.product.version;
-    Versioned::new(ProductBody::new(view, url), version)
+    VersionedResponse::new(ProductBody::new(view, url), version)
 }

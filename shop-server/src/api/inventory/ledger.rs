@@ -8,11 +8,11 @@ use shop_core::inventory::{MovementFilter, ReservationFilter, ReservationQuery};
 use uuid::Uuid;
 
 use super::bodies::{AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest};
-use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{Created, IdempotencyKey, JsonResponse, List, Paging, ReplayableResponse};
 
 /// Stock adjustments and transfers, and the ledger of all stock movements.
 pub(in crate::api) struct Ledger(pub(in crate::api) Context);
@@ -26,7 +26,7 @@ impl Ledger {
         staff: Staff,
         idempotency_key: IdempotencyKey,
         body: JsonBody<AdjustmentRequest>,
-    ) -> Result<Replayable<Created<MovementBody>>> {
+    ) -> Result<ReplayableResponse<Created<MovementBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let done = self.0.shop.inventory().adjust(&staff, request.into(), key.as_ref()).await?;
         Ok(done.into())
@@ -39,7 +39,7 @@ impl Ledger {
         staff: Staff,
         idempotency_key: IdempotencyKey,
         body: JsonBody<TransferRequest>,
-    ) -> Result<Replayable<Created<TransferBody>>> {
+    ) -> Result<ReplayableResponse<Created<TransferBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let done = self.0.shop.inventory().transfer(&staff, request.into(), key.as_ref()).await?;
         Ok(done.into())
@@ -56,7 +56,7 @@ impl Ledger {
         order_id: Query<Optional<Uuid>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<MovementBody>>> {
+    ) -> Result<JsonResponse<List<MovementBody>>> {
         let mut checks = Checks::new();
         let filter = MovementFilter {
             sku: sku.as_str().map(str::to_owned),
@@ -85,7 +85,7 @@ impl Ledger {
         live: Query<Optional<bool>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<ReservationBody>>> {
+    ) -> Result<JsonResponse<List<ReservationBody>>> {
         let mut checks = Checks::new();
         let filter = ReservationFilter {
             variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),

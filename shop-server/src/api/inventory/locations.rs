@@ -6,11 +6,11 @@ use shop_core::id::LocationId;
 use uuid::Uuid;
 
 use super::bodies::{LocationBody, LocationPatch, LocationRequest};
-use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
 use crate::auth::Staff;
 use crate::field::JsonBody;
 use crate::problem::Result;
+use crate::response::{Created, JsonResponse, List, NoContent, Paging};
 
 /// Locations that hold stock.
 pub(in crate::api) struct Locations(pub(in crate::api) Context);
@@ -24,7 +24,7 @@ impl Locations {
         staff: Staff,
         /// `created_at`, with `-` for descending (the newest first).
         paging: Paging,
-    ) -> Result<Answer<List<LocationBody>>> {
+    ) -> Result<JsonResponse<List<LocationBody>>> {
         let request = paging.request()?;
         let locations = self.0.shop.inventory().list_locations(&staff, &request).await?;
         paging.answer(&request, locations, LocationBody::from)
@@ -34,13 +34,13 @@ impl Locations {
     #[oai(path = "/inventory/locations/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<LocationRequest>) -> Result<Created<LocationBody>> {
         let location = self.0.shop.inventory().create_location(&staff, body.into_inner().into()).await?;
-        Ok(Answer(location.into()))
+        Ok(JsonResponse(location.into()))
     }
 
     /// Gets a location.
     #[oai(path = "/inventory/locations/:id/", method = "get")]
-    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<LocationBody>> {
-        Ok(Answer(self.0.shop.inventory().location(&staff, LocationId(id.0)).await?.into()))
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<JsonResponse<LocationBody>> {
+        Ok(JsonResponse(self.0.shop.inventory().location(&staff, LocationId(id.0)).await?.into()))
     }
 
     /// Replaces a location.
@@ -50,9 +50,9 @@ impl Locations {
         staff: Staff,
         id: Path<Uuid>,
         body: JsonBody<LocationRequest>,
-    ) -> Result<Answer<LocationBody>> {
+    ) -> Result<JsonResponse<LocationBody>> {
         let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
-        Ok(Answer(inventory.change_location(&staff, LocationId(id.0), input, true).await?.into()))
+        Ok(JsonResponse(inventory.change_location(&staff, LocationId(id.0), input, true).await?.into()))
     }
 
     /// Changes a location.
@@ -62,9 +62,9 @@ impl Locations {
         staff: Staff,
         id: Path<Uuid>,
         body: JsonBody<LocationPatch>,
-    ) -> Result<Answer<LocationBody>> {
+    ) -> Result<JsonResponse<LocationBody>> {
         let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
-        Ok(Answer(inventory.change_location(&staff, LocationId(id.0), input, false).await?.into()))
+        Ok(JsonResponse(inventory.change_location(&staff, LocationId(id.0), input, false).await?.into()))
     }
 
     /// Deletes a location that holds no stock.

@@ -8,11 +8,11 @@ use shop_core::inventory::StockFilter;
 use uuid::Uuid;
 
 use super::bodies::{LevelBody, StockBody, StockPatch};
-use crate::answer::{Answer, List, Paging};
 use crate::api::Context;
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{JsonResponse, List, Paging};
 
 /// Stock levels.
 pub(in crate::api) struct Stock(pub(in crate::api) Context);
@@ -33,7 +33,7 @@ impl Stock {
         low: Query<Optional<bool>>,
         /// `sku`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<LevelBody>>> {
+    ) -> Result<JsonResponse<List<LevelBody>>> {
         let mut checks = Checks::new();
         let filter = StockFilter {
             sku: sku.as_str().map(str::to_owned),
@@ -55,11 +55,11 @@ impl Stock {
         staff: Staff,
         variant_id: Path<Uuid>,
         location_id: Query<Optional<Uuid>>,
-    ) -> Result<Answer<StockBody>> {
+    ) -> Result<JsonResponse<StockBody>> {
         let mut checks = Checks::new();
         let location = checks.optional("location_id", location_id.0.0, Ok).map(LocationId);
         checks.finish()?;
-        Ok(Answer(self.0.shop.inventory().stock(&staff, VariantId(variant_id.0), location).await?.into()))
+        Ok(JsonResponse(self.0.shop.inventory().stock(&staff, VariantId(variant_id.0), location).await?.into()))
     }
 
     /// Changes the stock settings of a variant, at one location or at all locations.
@@ -69,8 +69,8 @@ impl Stock {
         staff: Staff,
         variant_id: Path<Uuid>,
         body: JsonBody<StockPatch>,
-    ) -> Result<Answer<StockBody>> {
+    ) -> Result<JsonResponse<StockBody>> {
         let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
-        Ok(Answer(inventory.change_stock(&staff, VariantId(variant_id.0), input).await?.into()))
+        Ok(JsonResponse(inventory.change_stock(&staff, VariantId(variant_id.0), input).await?.into()))
     }
 }

@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::bodies::{DraftBody, DraftChangeRequest, DraftRequest, HistoryBody, NoteRequest, OrderBody, OrderRequest};
 use super::placed_order;
-use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Paging, Replayable, Versioned};
 use crate::api::Context;
 use crate::auth::Staff;
 use crate::field::JsonBody;
 use crate::problem::Result;
+use crate::response::{
+    Created, IdempotencyKey, IfMatch, JsonResponse, List, NoContent, Paging, ReplayableResponse, VersionedResponse,
+};
 
 /// Draft orders made by staff, and notes on orders.
 pub(in crate::api) struct Drafts(pub(in crate::api) Context);
@@ -26,7 +28,7 @@ impl Drafts {
         staff: Staff,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<DraftBody>>> {
+    ) -> Result<JsonResponse<List<DraftBody>>> {
         let request = paging.request()?;
         let drafts = self.0.shop.orders().drafts(&staff, &request).await?;
         paging.answer(&request, drafts, DraftBody::from)
@@ -34,13 +36,13 @@ impl Drafts {
 
     /// Creates a draft order for a customer, or for a buyer without an account.
     #[oai(path = "/orders/drafts/", method = "post")]
-    async fn create(&self, staff: Staff, body: JsonBody<DraftRequest>) -> Result<Versioned<DraftBody, 201>> {
+    async fn create(&self, staff: Staff, body: JsonBody<DraftRequest>) -> Result<VersionedResponse<DraftBody, 201>> {
         Ok(answer(self.0.shop.orders().create_draft(&staff, body.into_inner().into()).await?))
     }
 
     /// Gets a draft order.
     #[oai(path = "/orders/drafts/:id/", method = "get")]
-    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<DraftBody>> {
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<VersionedResponse<DraftBody>> {
         Ok(answer(self.0.shop.orders().draft(&staff, DraftId(id.0)).await?))
     }
 
@@ -52,7 +54,7 @@ impl Drafts {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<DraftChangeRequest>,
-    ) -> Result<Versioned<DraftBody>> {
+    ) -> Result<VersionedResponse<DraftBody>> {
         let (orders, input) = (self.0.shop.orders(), body.into_inner().into());
         Ok(answer(orders.change_draft(&staff, DraftId(id.0), input, if_match.expected()).await?))
     }
@@ -72,7 +74,7 @@ impl Drafts {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<OrderRequest>,
-    ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+    ) -> Result<ReplayableResponse<VersionedResponse<OrderBody, 201>>> {
         let (request, key) = idempotency_key.of(body)?;
         let orders = self.0.shop.orders();
         let placed = orders.place_draft(&staff, DraftId(id.0), request.into(), key.as_ref()).await?;
@@ -83,11 +85,11 @@ impl Drafts {
     #[oai(path = "/orders/:id/notes/", method = "post")]
     async fn note(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<NoteRequest>) -> Result<Created<HistoryBody>> {
         let note = self.0.shop.orders().add_note(&staff, OrderId(id.0), body.into_inner().into()).await?;
-        Ok(Answer(note.into()))
+        Ok(JsonResponse(note.into()))
     }
 }
 
-fn answer<const STATUS: u16>(view: DraftView) -> Versioned<DraftBody, STATUS> {
+fn answer<const STATUS: u16>(view: DraftView) -> VersionedResponse<DraftBody, STATUS> {
     let version = view.draft.version;
-    Versioned::new(view.into(), version)
+    VersionedResponse::new(view.into(), version)
 }

@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::Context;
 use super::payments::settled_order;
-use crate::answer::{Answer, IdempotencyKey, List, Paging, Replayable, Versioned};
 use crate::auth::{Caller, Staff, User};
 use crate::field::{Choice, JsonBody, Optional};
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
+use crate::response::{IdempotencyKey, JsonResponse, List, Paging, ReplayableResponse, VersionedResponse};
 
 use bodies::{
     CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, HistoryBody, LookupBody, LookupRequest, OrderBody,
@@ -51,7 +51,7 @@ impl Orders {
         client: Client,
         idempotency_key: IdempotencyKey,
         body: JsonBody<OrderRequest>,
-    ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+    ) -> Result<ReplayableResponse<VersionedResponse<OrderBody, 201>>> {
         self.0.limits.check(Attempt::Order, client.address(), caller.caller().as_deref()).await?;
         let (request, key) = idempotency_key.of(body)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
@@ -64,10 +64,10 @@ impl Orders {
     /// the token that the guest got when the order was placed. For an account's order, the link has no token and the
     /// customer signs in.
     #[oai(path = "/orders/lookup/", method = "post")]
-    async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<Answer<LookupBody, 202>> {
+    async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<JsonResponse<LookupBody, 202>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.orders().lookup(body.into_inner().into()).await?;
-        Ok(Answer(LookupBody::new()))
+        Ok(JsonResponse(LookupBody::new()))
     }
 
     /// Lists the caller's own orders, or all orders for staff; newest first.
@@ -91,7 +91,7 @@ impl Orders {
         mine: Query<Optional<bool>>,
         /// `placed_at` or `total`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<OrderBody>>> {
+    ) -> Result<JsonResponse<List<OrderBody>>> {
         let mut checks = Checks::new();
         let query = OrderQuery {
             status: checks.optional("status", status.0.into_field(), Ok),
@@ -112,17 +112,17 @@ impl Orders {
 
     /// Gets an order by id or number, for its owner, staff, or the holder of a guest's `X-Order-Token`.
     #[oai(path = "/orders/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<OrderBody>> {
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<VersionedResponse<OrderBody>> {
         let view = self.0.shop.orders().view(&caller, OrderKey::of(&id)).await?;
         let version = view.order.version;
-        Ok(Versioned::new(OrderBody::seen_by(view, &caller, &self.0.shop), version))
+        Ok(VersionedResponse::new(OrderBody::seen_by(view, &caller, &self.0.shop), version))
     }
 
     /// Gets the history of an order by id or number, oldest entry first.
     #[oai(path = "/orders/:id/history/", method = "get")]
-    async fn history(&self, caller: Caller, id: Path<String>) -> Result<Answer<Vec<HistoryBody>>> {
+    async fn history(&self, caller: Caller, id: Path<String>) -> Result<JsonResponse<Vec<HistoryBody>>> {
         let history = self.0.shop.orders().history(&caller, OrderKey::of(&id)).await?;
-        Ok(Answer(history.into_iter().map(HistoryBody::from).collect()))
+        Ok(JsonResponse(history.into_iter().map(HistoryBody::from).collect()))
     }
 
     /// Cancels up to 100 orders, each as `/orders/{id}/cancel/` does, and returns the outcome of each.
@@ -135,7 +135,7 @@ impl Orders {
         staff: Staff,
         idempotency_key: IdempotencyKey,
         body: JsonBody<CancelOrdersRequest>,
-    ) -> Result<Replayable<Answer<CancelOrdersBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<CancelOrdersBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let outcomes = self.0.shop.orders().cancel_many(&staff, request.into(), key.as_ref()).await?;
         Ok(outcomes.into())
@@ -152,7 +152,7 @@ impl Orders {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<CancelRequest>,
-    ) -> Result<Replayable<Versioned<OrderBody>>> {
+    ) -> Result<ReplayableResponse<VersionedResponse<OrderBody>>> {
         let (_, key) = idempotency_key.of(body)?;
         let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
         changed_order(&self.0.shop, &caller, canceled).await
@@ -170,7 +170,7 @@ impl Orders {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<CancelItemsRequest>,
-    ) -> Result<Replayable<Versioned<OrderBody>>> {
+    ) -> Result<ReplayableResponse<VersionedResponse<OrderBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let canceled = self.0.shop.orders().cancel_items(&staff, OrderId(id.0), request.into(), key.as_ref()).await?;
         changed_order(&self.0.shop, &staff, canceled).await
@@ -182,10 +182,10 @@ async fn changed_order(
     shop: &Shop,
     caller: &Actor,
     changed: Outcome<OrderView>,
-) -> Result<Replayable<Versioned<OrderBody>>> {
+) -> Result<ReplayableResponse<VersionedResponse<OrderBody>>> {
     let (view, replayed) = (settled_order(shop, changed.value).await?, changed.replayed);
     let version = view.order.version;
-    Ok(Replayable::new(Versioned::new(OrderBody::new(view, caller.is_staff()), version), replayed))
+    Ok(ReplayableResponse::new(VersionedResponse::new(OrderBody::new(view, caller.is_staff()), version), replayed))
 }
 
 /// The response with a new order, as the caller who placed it sees it.
@@ -193,10 +193,10 @@ async fn placed_order(
     shop: &Shop,
     caller: &Actor,
     placed: Outcome<PlacedOrder>,
-) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+) -> Result<ReplayableResponse<VersionedResponse<OrderBody, 201>>> {
     let (PlacedOrder { view, access_token }, replayed) = (placed.value, placed.replayed);
     let view = settled_order(shop, view).await?;
     let version = view.order.version;
     let body = OrderBody::seen_by(view, caller, shop).with_token(access_token);
-    Ok(Replayable::new(Versioned::new(body, version), replayed))
+    Ok(ReplayableResponse::new(VersionedResponse::new(body, version), replayed))
 }

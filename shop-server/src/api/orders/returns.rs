@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::bodies::{
     ReceiptBody, ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, WithdrawalRequest,
 };
-use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
 use crate::auth::{Buyer, Staff};
 use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{Created, IdempotencyKey, JsonResponse, List, Paging, ReplayableResponse};
 
 /// Returns and withdrawals.
 pub(in crate::api) struct Returns(pub(in crate::api) Context);
@@ -34,7 +34,7 @@ impl Returns {
         status: Query<Optional<Choice<ReturnStatus>>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<ReturnBody>>> {
+    ) -> Result<JsonResponse<List<ReturnBody>>> {
         let mut checks = Checks::new();
         let filter = ReturnFilter {
             order_id: checks.optional("order_id", order_id.0.into_field(), Ok),
@@ -55,7 +55,7 @@ impl Returns {
         status: Query<Optional<Choice<ReturnStatus>>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<ReturnBody>>> {
+    ) -> Result<JsonResponse<List<ReturnBody>>> {
         let mut checks = Checks::new();
         let status = checks.optional("status", status.0.into_field(), Ok);
         checks.finish()?;
@@ -78,7 +78,7 @@ impl Returns {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<WithdrawalRequest>,
-    ) -> Result<Replayable<Created<ReceiptBody>>> {
+    ) -> Result<ReplayableResponse<Created<ReceiptBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let received = self.0.shop.orders().withdraw(&buyer, OrderId(id.0), request.into(), key.as_ref()).await?;
         Ok(received.into())
@@ -92,7 +92,7 @@ impl Returns {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnRequest>,
-    ) -> Result<Replayable<Created<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<Created<ReturnBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let orders = self.0.shop.orders();
         let returned = orders.request_return(&buyer, OrderId(id.0), request.into(), key.as_ref()).await?;
@@ -101,9 +101,9 @@ impl Returns {
 
     /// Gets a return, for the owner of its order and staff.
     #[oai(path = "/orders/:id/returns/:return_id/", method = "get")]
-    async fn get(&self, buyer: Buyer, id: Path<Uuid>, return_id: Path<Uuid>) -> Result<Answer<ReturnBody>> {
+    async fn get(&self, buyer: Buyer, id: Path<Uuid>, return_id: Path<Uuid>) -> Result<JsonResponse<ReturnBody>> {
         let orders = self.0.shop.orders();
-        Ok(Answer(orders.get_return(&buyer, OrderId(id.0), ReturnId(return_id.0)).await?.into()))
+        Ok(JsonResponse(orders.get_return(&buyer, OrderId(id.0), ReturnId(return_id.0)).await?.into()))
     }
 
     /// Approves a requested return.
@@ -115,7 +115,7 @@ impl Returns {
         return_id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
-    ) -> Result<Replayable<Answer<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<ReturnBody>>> {
         let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().approve_return(&staff, order, id, key.as_ref()).await?;
@@ -131,7 +131,7 @@ impl Returns {
         return_id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<RejectReturnRequest>,
-    ) -> Result<Replayable<Answer<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<ReturnBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().reject_return(&staff, order, id, request.into(), key.as_ref()).await?;
@@ -147,7 +147,7 @@ impl Returns {
         return_id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReceiveReturnRequest>,
-    ) -> Result<Replayable<Answer<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<ReturnBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().receive_return(&staff, order, id, request.into(), key.as_ref()).await?;
@@ -166,7 +166,7 @@ impl Returns {
         return_id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
-    ) -> Result<Replayable<Answer<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<ReturnBody>>> {
         let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().refund_return(&staff, order, id, key.as_ref()).await?;
@@ -182,7 +182,7 @@ impl Returns {
         return_id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
-    ) -> Result<Replayable<Answer<ReturnBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<ReturnBody>>> {
         let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().cancel_return(&buyer, order, id, key.as_ref()).await?;

@@ -46,7 +46,7 @@ requests! {
 /// Confirms that a webhook event was stored.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "GatewayNotice")]
-pub(super) struct NoticeBody {
+pub(super) struct GatewayEventBody {
     /// Always true. An event that matters to this shop is processed afterwards.
     pub(super) received: bool,
 }

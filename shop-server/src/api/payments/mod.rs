@@ -1,27 +1,27 @@
 //! Payments: attempts to pay, captures and refunds.
 
 mod bodies;
-mod patience;
+mod wait;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shop_core::field::{Checks, Field};
 use shop_core::id::PaymentId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::payments::{AttemptInput, NoticeHeaders, Payment, PaymentFilter, PaymentState};
+use shop_core::payments::{AttemptInput, GatewayEventHeaders, Payment, PaymentFilter, PaymentState};
 use shop_core::{Actor, Error};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
 use crate::auth::{Buyer, Caller, Staff};
 use crate::field::{Choice, JsonBody, Optional, SignedBody};
 use crate::problem::Result;
+use crate::response::{Created, IdempotencyKey, JsonResponse, List, Paging, ReplayableResponse};
 
 pub(in crate::api) use bodies::PaymentBody;
-use bodies::{AmountRequest, AttemptRequest, GatewayBody, NoticeBody, RefundBody, RefundRequest};
-pub(in crate::api) use patience::settled_order;
-use patience::{asked, settled_payment, settled_refund, wait_for};
+use bodies::{AmountRequest, AttemptRequest, GatewayBody, GatewayEventBody, RefundBody, RefundRequest};
+pub(in crate::api) use wait::settled_order;
+use wait::{asked, settled_payment, settled_refund, wait_for};
 
 /// Payments: attempts to pay, captures and refunds.
 pub(in crate::api) struct Payments(pub(in crate::api) Context);
@@ -31,8 +31,8 @@ impl Payments {
     /// Lists the payment gateways.
     #[oai(path = "/payments/gateways/", method = "get")]
     #[expect(clippy::unused_async, reason = "handlers are async")]
-    async fn gateways(&self, _caller: Caller) -> Result<Answer<Vec<GatewayBody>>> {
-        Ok(Answer(self.0.shop.payments().gateways().into_iter().map(GatewayBody::from).collect()))
+    async fn gateways(&self, _caller: Caller) -> Result<JsonResponse<Vec<GatewayBody>>> {
+        Ok(JsonResponse(self.0.shop.payments().gateways().into_iter().map(GatewayBody::from).collect()))
     }
 
     /// Lists all payments, newest first.
@@ -45,7 +45,7 @@ impl Payments {
         gateway: Query<Optional<String>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<PaymentBody>>> {
+    ) -> Result<JsonResponse<List<PaymentBody>>> {
         let mut checks = Checks::new();
         let filter = PaymentFilter {
             order_id: checks.optional("order_id", order_id.0.into_field(), Ok),
@@ -68,7 +68,7 @@ impl Payments {
         buyer: Buyer,
         idempotency_key: IdempotencyKey,
         body: JsonBody<AttemptRequest>,
-    ) -> Result<Replayable<Created<PaymentBody>>> {
+    ) -> Result<ReplayableResponse<Created<PaymentBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let (shop, input) = (&self.0.shop, AttemptInput::from(request));
         let mut begun = shop.payments().begin(&buyer, input.clone(), key.as_ref()).await;
@@ -80,32 +80,32 @@ impl Payments {
         }
         let payment = settled_payment(shop, begun?).await?;
         let body = self.seen_by(&buyer, payment.value).await?;
-        Ok(Replayable::new(Answer(body), payment.replayed))
+        Ok(ReplayableResponse::new(JsonResponse(body), payment.replayed))
     }
 
     /// Gets a payment, for the owner of its order and for staff.
     #[oai(path = "/payments/:id/", method = "get")]
-    async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
+    async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<JsonResponse<PaymentBody>> {
         let payment = self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?;
-        Ok(Answer(self.seen_by(&buyer, payment).await?))
+        Ok(JsonResponse(self.seen_by(&buyer, payment).await?))
     }
 
     /// Asks the gateway for the state of the payment after the buyer has acted there, so that nobody has to wait for
     /// the gateway's webhook. Further calls within 3 seconds get the same response.
     #[oai(path = "/payments/:id/confirm/", method = "post")]
-    async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
+    async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<JsonResponse<PaymentBody>> {
         let shop = &self.0.shop;
         let payment = shop.payments().confirm(&buyer, PaymentId(id.0)).await?;
         let payment = settled_payment(shop, Outcome { value: payment, replayed: false }).await?.value;
-        Ok(Answer(self.seen_by(&buyer, payment).await?))
+        Ok(JsonResponse(self.seen_by(&buyer, payment).await?))
     }
 
     /// Receives a webhook event, signed by its gateway. Each event is stored once and processed right afterwards.
     #[oai(path = "/payments/webhooks/:gateway/", method = "post")]
-    async fn notice(&self, gateway: Path<String>, body: SignedBody) -> Result<Answer<NoticeBody>> {
+    async fn event(&self, gateway: Path<String>, body: SignedBody) -> Result<JsonResponse<GatewayEventBody>> {
         let headers: Vec<_> = body.headers().collect();
-        self.0.shop.payments().notice(&gateway.0, &NoticeHeaders::new(&headers), body.bytes()).await?;
-        Ok(Answer(NoticeBody { received: true }))
+        self.0.shop.payments().receive_event(&gateway.0, &GatewayEventHeaders::new(&headers), body.bytes()).await?;
+        Ok(JsonResponse(GatewayEventBody { received: true }))
     }
 
     /// Captures the money; for `manual` payments, records that it was received.
@@ -118,12 +118,12 @@ impl Payments {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<AmountRequest>,
-    ) -> Result<Replayable<Answer<PaymentBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<PaymentBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let payment = payments.capture(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
+        Ok(ReplayableResponse::from_outcome(payment, |payment| JsonResponse(PaymentBody::for_staff(payment))))
     }
 
     /// Voids a payment that has brought no money.
@@ -137,12 +137,12 @@ impl Payments {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<AmountRequest>,
-    ) -> Result<Replayable<Answer<PaymentBody>>> {
+    ) -> Result<ReplayableResponse<JsonResponse<PaymentBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let payment = payments.void(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
+        Ok(ReplayableResponse::from_outcome(payment, |payment| JsonResponse(PaymentBody::for_staff(payment))))
     }
 
     /// Refunds all or part of a payment.
@@ -153,12 +153,12 @@ impl Payments {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<RefundRequest>,
-    ) -> Result<Replayable<Created<RefundBody>>> {
+    ) -> Result<ReplayableResponse<Created<RefundBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let refund = payments.refund(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let refund = settled_refund(&self.0.shop, refund).await?;
-        Ok(Replayable::from_outcome(refund, |refund| Answer(RefundBody::for_staff(refund))))
+        Ok(ReplayableResponse::from_outcome(refund, |refund| JsonResponse(RefundBody::for_staff(refund))))
     }
 }
 

@@ -9,10 +9,10 @@ use shop_core::id::{PromotionId, TaxRateId};
 use uuid::Uuid;
 
 use super::Context;
-use crate::answer::{Answer, IfMatch, List, NoContent, Paging, Versioned};
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{IfMatch, JsonResponse, List, NoContent, Paging, VersionedResponse};
 
 pub(super) use bodies::{AdjustmentBody, UsedTaxBody};
 use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
@@ -33,7 +33,7 @@ impl Pricing {
         active: Query<Optional<bool>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<PromotionBody>>> {
+    ) -> Result<JsonResponse<List<PromotionBody>>> {
         let request = paging.request()?;
         let catalog = self.0.shop.catalog();
         let promotions = catalog.promotions(&staff, code.0.into(), active.0.into(), &request).await?;
@@ -46,13 +46,13 @@ impl Pricing {
         &self,
         staff: Staff,
         body: JsonBody<PromotionRequest>,
-    ) -> Result<Versioned<PromotionBody, 201>> {
+    ) -> Result<VersionedResponse<PromotionBody, 201>> {
         Ok(promotion(self.0.shop.catalog().create_promotion(&staff, body.into_inner().into()).await?))
     }
 
     /// Gets a promotion.
     #[oai(path = "/catalog/promotions/:id/", method = "get")]
-    async fn promotion(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<PromotionBody>> {
+    async fn promotion(&self, staff: Staff, id: Path<Uuid>) -> Result<VersionedResponse<PromotionBody>> {
         Ok(promotion(self.0.shop.catalog().promotion(&staff, PromotionId(id.0)).await?))
     }
 
@@ -64,7 +64,7 @@ impl Pricing {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<PromotionRequest>,
-    ) -> Result<Versioned<PromotionBody>> {
+    ) -> Result<VersionedResponse<PromotionBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(promotion(catalog.replace_promotion(&staff, PromotionId(id.0), input, if_match.expected()).await?))
     }
@@ -77,7 +77,7 @@ impl Pricing {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<PromotionChange>,
-    ) -> Result<Versioned<PromotionBody>> {
+    ) -> Result<VersionedResponse<PromotionBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(promotion(catalog.change_promotion(&staff, PromotionId(id.0), input, if_match.expected()).await?))
     }
@@ -96,7 +96,7 @@ impl Pricing {
         staff: Staff,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<TaxRateBody>>> {
+    ) -> Result<JsonResponse<List<TaxRateBody>>> {
         let request = paging.request()?;
         let rates = self.0.shop.catalog().tax_rates(&staff, &request).await?;
         paging.answer(&request, rates, TaxRateBody::from)
@@ -108,13 +108,13 @@ impl Pricing {
         &self,
         staff: Staff,
         body: JsonBody<TaxRateRequest>,
-    ) -> Result<Versioned<TaxRateBody, 201>> {
+    ) -> Result<VersionedResponse<TaxRateBody, 201>> {
         Ok(tax_rate(self.0.shop.catalog().create_tax_rate(&staff, body.into_inner().into()).await?))
     }
 
     /// Gets a tax rate.
     #[oai(path = "/catalog/tax-rates/:id/", method = "get")]
-    async fn tax_rate(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<TaxRateBody>> {
+    async fn tax_rate(&self, staff: Staff, id: Path<Uuid>) -> Result<VersionedResponse<TaxRateBody>> {
         Ok(tax_rate(self.0.shop.catalog().tax_rate(&staff, TaxRateId(id.0)).await?))
     }
 
@@ -126,7 +126,7 @@ impl Pricing {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<TaxRateRequest>,
-    ) -> Result<Versioned<TaxRateBody>> {
+    ) -> Result<VersionedResponse<TaxRateBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(tax_rate(catalog.replace_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
     }
@@ -139,7 +139,7 @@ impl Pricing {
         id: Path<Uuid>,
         if_match: IfMatch,
         body: JsonBody<TaxRateChange>,
-    ) -> Result<Versioned<TaxRateBody>> {
+    ) -> Result<VersionedResponse<TaxRateBody>> {
         let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
         Ok(tax_rate(catalog.change_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
     }
@@ -152,12 +152,12 @@ impl Pricing {
     }
 }
 
-fn promotion<const STATUS: u16>(counted: CountedPromotion) -> Versioned<PromotionBody, STATUS> {
+fn promotion<const STATUS: u16>(counted: CountedPromotion) -> VersionedResponse<PromotionBody, STATUS> {
     let version = counted.promotion.version;
-    Versioned::new(counted.into(), version)
+    VersionedResponse::new(counted.into(), version)
 }
 
-fn tax_rate<const STATUS: u16>(rate: TaxRate) -> Versioned<TaxRateBody, STATUS> {
+fn tax_rate<const STATUS: u16>(rate: TaxRate) -> VersionedResponse<TaxRateBody, STATUS> {
     let version = rate.version;
-    Versioned::new(rate.into(), version)
+    VersionedResponse::new(rate.into(), version)
 }

@@ -6,11 +6,11 @@ use shop_core::id::AddressId;
 use uuid::Uuid;
 
 use super::bodies::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
-use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
 use crate::auth::User;
 use crate::field::JsonBody;
 use crate::problem::Result;
+use crate::response::{Created, JsonResponse, List, NoContent, Paging};
 
 /// The address book of a signed-in user.
 pub(in crate::api) struct Addresses(pub(in crate::api) Context);
@@ -24,7 +24,7 @@ impl Addresses {
         user: User,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<SavedAddressBody>>> {
+    ) -> Result<JsonResponse<List<SavedAddressBody>>> {
         let request = paging.request()?;
         let addresses = self.0.shop.shipping().addresses(&user, &request).await?;
         paging.answer(&request, addresses, SavedAddressBody::from)
@@ -33,13 +33,13 @@ impl Addresses {
     /// Adds an address; the first one becomes the default.
     #[oai(path = "/shipping/addresses/", method = "post")]
     async fn create(&self, user: User, body: JsonBody<SavedAddressRequest>) -> Result<Created<SavedAddressBody>> {
-        Ok(Answer(self.0.shop.shipping().create_address(&user, body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(self.0.shop.shipping().create_address(&user, body.into_inner().into()).await?.into()))
     }
 
     /// Gets one of the caller's addresses.
     #[oai(path = "/shipping/addresses/:id/", method = "get")]
-    async fn get(&self, user: User, id: Path<Uuid>) -> Result<Answer<SavedAddressBody>> {
-        Ok(Answer(self.0.shop.shipping().address(&user, AddressId(id.0)).await?.into()))
+    async fn get(&self, user: User, id: Path<Uuid>) -> Result<JsonResponse<SavedAddressBody>> {
+        Ok(JsonResponse(self.0.shop.shipping().address(&user, AddressId(id.0)).await?.into()))
     }
 
     /// Replaces an address.
@@ -49,9 +49,9 @@ impl Addresses {
         user: User,
         id: Path<Uuid>,
         body: JsonBody<SavedAddressRequest>,
-    ) -> Result<Answer<SavedAddressBody>> {
+    ) -> Result<JsonResponse<SavedAddressBody>> {
         let shipping = self.0.shop.shipping();
-        Ok(Answer(shipping.replace_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(shipping.replace_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
     }
 
     /// Changes some fields of an address.
@@ -61,9 +61,9 @@ impl Addresses {
         user: User,
         id: Path<Uuid>,
         body: JsonBody<SavedAddressChange>,
-    ) -> Result<Answer<SavedAddressBody>> {
+    ) -> Result<JsonResponse<SavedAddressBody>> {
         let shipping = self.0.shop.shipping();
-        Ok(Answer(shipping.change_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(shipping.change_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
     }
 
     /// Deletes an address.

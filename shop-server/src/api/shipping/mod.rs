@@ -2,12 +2,12 @@
 
 mod addresses;
 mod bodies;
+mod rates;
 mod shipments;
-mod tariff;
 
 pub(in crate::api) use addresses::Addresses;
 pub(in crate::api) use bodies::{
     AddressBody, AddressRequest, KnownAddressRequest, RateType, ShipmentBody, ShipmentItemRequest,
 };
+pub(in crate::api) use rates::ShippingRates;
 pub(in crate::api) use shipments::Shipments;
-pub(in crate::api) use tariff::Tariff;

@@ -8,11 +8,11 @@ use shop_core::shipping::{ShipmentFilter, ShipmentStatus};
 use uuid::Uuid;
 
 use super::bodies::{ShipmentBody, ShipmentChangeRequest, ShipmentRequest, TrackingBody, TrackingRequest};
-use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
 use crate::auth::{Caller, Staff};
 use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{Created, IdempotencyKey, JsonResponse, List, Paging, ReplayableResponse};
 
 /// Shipments and their tracking.
 pub(in crate::api) struct Shipments(pub(in crate::api) Context);
@@ -28,7 +28,7 @@ impl Shipments {
         status: Query<Optional<Choice<ShipmentStatus>>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<ShipmentBody>>> {
+    ) -> Result<JsonResponse<List<ShipmentBody>>> {
         let mut checks = Checks::new();
         let filter = ShipmentFilter {
             order_id: checks.optional("order_id", order_id.0.into_field(), Ok),
@@ -47,7 +47,7 @@ impl Shipments {
         staff: Staff,
         idempotency_key: IdempotencyKey,
         body: JsonBody<ShipmentRequest>,
-    ) -> Result<Replayable<Created<ShipmentBody>>> {
+    ) -> Result<ReplayableResponse<Created<ShipmentBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let shipment = self.0.shop.shipping().create_shipment(&staff, request.into(), key.as_ref()).await?;
         Ok(shipment.into())
@@ -55,8 +55,8 @@ impl Shipments {
 
     /// Gets a shipment.
     #[oai(path = "/shipping/shipments/:id/", method = "get")]
-    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<ShipmentBody>> {
-        Ok(Answer(self.0.shop.shipping().shipment(&staff, ShipmentId(id.0)).await?.into()))
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<JsonResponse<ShipmentBody>> {
+        Ok(JsonResponse(self.0.shop.shipping().shipment(&staff, ShipmentId(id.0)).await?.into()))
     }
 
     /// Changes the carrier or the tracking number of a shipment.
@@ -66,9 +66,9 @@ impl Shipments {
         staff: Staff,
         id: Path<Uuid>,
         body: JsonBody<ShipmentChangeRequest>,
-    ) -> Result<Answer<ShipmentBody>> {
+    ) -> Result<JsonResponse<ShipmentBody>> {
         let shipping = self.0.shop.shipping();
-        Ok(Answer(shipping.change_shipment(&staff, ShipmentId(id.0), body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(shipping.change_shipment(&staff, ShipmentId(id.0), body.into_inner().into()).await?.into()))
     }
 
     /// Adds a tracking event to a shipment: it left, is in transit, arrived, or was canceled.
@@ -79,7 +79,7 @@ impl Shipments {
         id: Path<Uuid>,
         idempotency_key: IdempotencyKey,
         body: JsonBody<TrackingRequest>,
-    ) -> Result<Replayable<Created<ShipmentBody>>> {
+    ) -> Result<ReplayableResponse<Created<ShipmentBody>>> {
         let (request, key) = idempotency_key.of(body)?;
         let shipping = self.0.shop.shipping();
         let shipment = shipping.track_shipment(&staff, ShipmentId(id.0), request.into(), key.as_ref()).await?;
@@ -90,7 +90,7 @@ impl Shipments {
     ///
     /// Spaces and case of the number are ignored. If several shipments have the number, `results` lists all of them.
     #[oai(path = "/shipping/track/:tracking_number/", method = "get")]
-    async fn tracking(&self, _caller: Caller, tracking_number: Path<String>) -> Result<Answer<TrackingBody>> {
-        Ok(Answer(self.0.shop.shipping().tracking(&tracking_number.0).await?.into()))
+    async fn tracking(&self, _caller: Caller, tracking_number: Path<String>) -> Result<JsonResponse<TrackingBody>> {
+        Ok(JsonResponse(self.0.shop.shipping().tracking(&tracking_number.0).await?.into()))
     }
 }

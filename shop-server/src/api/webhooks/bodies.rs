@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::Serialize;
-use shop_core::outbox::{Content, Delivery, DeliveryStatus, EventPattern, Revealed, Webhook, WebhookInput};
-use shop_core::word::Word as _;
+use shop_core::outbox::{Content, Delivery, DeliveryStatus, EventPattern, Webhook, WebhookInput, WebhookWithSecret};
+use shop_core::string_enum::StringEnum as _;
 use uuid::Uuid;
 
 use crate::api::macros::{bodies, requests};
@@ -48,8 +48,8 @@ pub(super) struct SecretBody {
     updated_at: DateTime<Utc>,
 }
 
-impl From<Revealed> for SecretBody {
-    fn from(Revealed { webhook, secret }: Revealed) -> Self {
+impl From<WebhookWithSecret> for SecretBody {
+    fn from(WebhookWithSecret { webhook, secret }: WebhookWithSecret) -> Self {
         let WebhookBody { id, url, events, active, secret_rotated_at, created_at, updated_at } = webhook.into();
         let secret = secret.expose().to_owned();
         Self { id, url, events, active, secret, secret_rotated_at, created_at, updated_at }
@@ -75,13 +75,13 @@ bodies! {
     DeliveryBody as "WebhookDelivery" from(delivery: Delivery) with {
         let event = match &delivery.content {
             Content::Event(event) => Some(event),
-            Content::Mail(_) | Content::OrderMail(_) | Content::GatewayCall(_) | Content::GatewayNotice(_) => None,
+            Content::Mail(_) | Content::OrderMail(_) | Content::GatewayCall(_) | Content::GatewayEvent(_) => None,
         };
     } {
         id: Uuid,
         /// The `webhook-id` of every attempt.
         event_id: Option<Uuid> = event.map(|event| event.id.0),
-        event_type: Option<String> = event.map(|event| event.kind.word().to_owned()),
+        event_type: Option<String> = event.map(|event| event.kind.as_str().to_owned()),
         status: Choice<DeliveryStatus>,
         /// The number of attempts.
         attempts: i64,

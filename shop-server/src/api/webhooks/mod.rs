@@ -10,11 +10,11 @@ use shop_core::outbox::DeliveryStatus;
 use uuid::Uuid;
 
 use self::bodies::{DeliveryBody, SecretBody, WebhookBody, WebhookChange, WebhookRequest};
-use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
 use crate::auth::Staff;
 use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
+use crate::response::{Created, JsonResponse, List, NoContent, Paging};
 
 /// Outgoing webhooks: URLs that receive events.
 pub(in crate::api) struct Webhooks(pub(in crate::api) Context);
@@ -28,7 +28,7 @@ impl Webhooks {
         staff: Staff,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<WebhookBody>>> {
+    ) -> Result<JsonResponse<List<WebhookBody>>> {
         let request = paging.request()?;
         let webhooks = self.0.shop.webhooks().list(&staff, &request).await?;
         paging.answer(&request, webhooks, WebhookBody::from)
@@ -37,13 +37,13 @@ impl Webhooks {
     /// Creates a webhook; the response contains its secret.
     #[oai(path = "/webhooks/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<WebhookRequest>) -> Result<Created<SecretBody>> {
-        Ok(Answer(self.0.shop.webhooks().create(&staff, body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(self.0.shop.webhooks().create(&staff, body.into_inner().into()).await?.into()))
     }
 
     /// Gets a webhook.
     #[oai(path = "/webhooks/:id/", method = "get")]
-    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<WebhookBody>> {
-        Ok(Answer(self.0.shop.webhooks().get(&staff, WebhookId(id.0)).await?.into()))
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<JsonResponse<WebhookBody>> {
+        Ok(JsonResponse(self.0.shop.webhooks().get(&staff, WebhookId(id.0)).await?.into()))
     }
 
     /// Replaces a webhook, except for its secret.
@@ -53,16 +53,21 @@ impl Webhooks {
         staff: Staff,
         id: Path<Uuid>,
         body: JsonBody<WebhookRequest>,
-    ) -> Result<Answer<WebhookBody>> {
+    ) -> Result<JsonResponse<WebhookBody>> {
         let webhooks = self.0.shop.webhooks();
-        Ok(Answer(webhooks.replace(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(webhooks.replace(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
     }
 
     /// Changes some fields of a webhook.
     #[oai(path = "/webhooks/:id/", method = "patch")]
-    async fn update(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<WebhookChange>) -> Result<Answer<WebhookBody>> {
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<WebhookChange>,
+    ) -> Result<JsonResponse<WebhookBody>> {
         let webhooks = self.0.shop.webhooks();
-        Ok(Answer(webhooks.change(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
+        Ok(JsonResponse(webhooks.change(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
     }
 
     /// Deletes a webhook; its pending deliveries are dropped.
@@ -74,8 +79,8 @@ impl Webhooks {
 
     /// Rotates the secret of a webhook and returns the new one. For 24 hours, messages are signed with both secrets.
     #[oai(path = "/webhooks/:id/rotate-secret/", method = "post")]
-    async fn rotate_secret(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<SecretBody>> {
-        Ok(Answer(self.0.shop.webhooks().rotate_secret(&staff, WebhookId(id.0)).await?.into()))
+    async fn rotate_secret(&self, staff: Staff, id: Path<Uuid>) -> Result<JsonResponse<SecretBody>> {
+        Ok(JsonResponse(self.0.shop.webhooks().rotate_secret(&staff, WebhookId(id.0)).await?.into()))
     }
 
     /// Lists the deliveries to a webhook, newest first. Successful deliveries are kept for 4 days, failed ones for 90.
@@ -87,7 +92,7 @@ impl Webhooks {
         status: Query<Optional<Choice<DeliveryStatus>>>,
         /// `created_at`, with `-` for descending.
         paging: Paging,
-    ) -> Result<Answer<List<DeliveryBody>>> {
+    ) -> Result<JsonResponse<List<DeliveryBody>>> {
         let mut checks = Checks::new();
         let status = checks.optional("status", status.0.into_field(), Ok);
         checks.finish()?;
@@ -98,8 +103,13 @@ impl Webhooks {
 
     /// Repeats a delivery now, whatever its state: the same event with the same `webhook-id`.
     #[oai(path = "/webhooks/:id/deliveries/:delivery_id/redeliver/", method = "post")]
-    async fn redeliver(&self, staff: Staff, id: Path<Uuid>, delivery_id: Path<Uuid>) -> Result<Answer<DeliveryBody>> {
+    async fn redeliver(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        delivery_id: Path<Uuid>,
+    ) -> Result<JsonResponse<DeliveryBody>> {
         let webhooks = self.0.shop.webhooks();
-        Ok(Answer(webhooks.redeliver(&staff, WebhookId(id.0), DeliveryId(delivery_id.0)).await?.into()))
+        Ok(JsonResponse(webhooks.redeliver(&staff, WebhookId(id.0), DeliveryId(delivery_id.0)).await?.into()))
     }
 }

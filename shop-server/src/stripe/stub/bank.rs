@@ -81,11 +81,11 @@ pub(super) struct Bank {
     drawn: u64,
 }
 
-pub(super) type Answer = Result<Value, Refusal>;
+pub(super) type StubResult = Result<Value, Refusal>;
 
 impl Bank {
     /// "Create a PaymentIntent".
-    pub(super) fn create(&mut self, mut params: Params) -> Answer {
+    pub(super) fn create(&mut self, mut params: Params) -> StubResult {
         let amount = params.amount("amount")?.ok_or_else(|| Refusal::parameter("parameter_missing", "amount"))?;
         let currency = params.required("currency")?;
         judge(amount, &currency, "amount")?;
@@ -126,12 +126,12 @@ impl Bank {
     }
 
     /// "Retrieve a PaymentIntent".
-    pub(super) fn intent(&self, id: &str) -> Answer {
+    pub(super) fn intent(&self, id: &str) -> StubResult {
         self.intents.get(id).map(|intent| self.shown(intent)).ok_or_else(|| Refusal::missing("payment_intent", id))
     }
 
     /// "Capture a PaymentIntent".
-    pub(super) fn capture(&mut self, id: &str, mut params: Params) -> Answer {
+    pub(super) fn capture(&mut self, id: &str, mut params: Params) -> StubResult {
         let amount = params.amount("amount_to_capture")?;
         params.finish()?;
         let now = self.drawn_time();
@@ -162,7 +162,7 @@ impl Bank {
     }
 
     /// "Cancel a PaymentIntent".
-    pub(super) fn cancel(&mut self, id: &str, params: Params) -> Answer {
+    pub(super) fn cancel(&mut self, id: &str, params: Params) -> StubResult {
         params.finish()?;
         let cancelable = ["requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"];
         let intent = self.existing(id, &cancelable)?;
@@ -172,7 +172,7 @@ impl Bank {
     }
 
     /// "Create a refund".
-    pub(super) fn refund(&mut self, mut params: Params) -> Answer {
+    pub(super) fn refund(&mut self, mut params: Params) -> StubResult {
         let id = params.required("payment_intent")?;
         let amount = params.amount("amount")?;
         let metadata = params.metadata()?;
@@ -198,7 +198,7 @@ impl Bank {
     }
 
     /// "List all refunds", newest first.
-    pub(super) fn refunds(&self, mut params: Params) -> Answer {
+    pub(super) fn refunds(&self, mut params: Params) -> StubResult {
         let id = params.required("payment_intent")?;
         let limit = params.amount("limit")?.unwrap_or(10);
         let after = params.take("starting_after");
@@ -214,7 +214,7 @@ impl Bank {
     }
 
     /// "Search PaymentIntents", by one metadata key. Stripe's search lags behind; this one does not.
-    pub(super) fn search(&self, mut params: Params) -> Answer {
+    pub(super) fn search(&self, mut params: Params) -> StubResult {
         let query = params.required("query")?;
         params.amount("limit")?;
         params.finish()?;

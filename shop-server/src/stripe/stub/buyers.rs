@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::bank::{Answer, Bank, shown_refund};
+use super::bank::{Bank, StubResult, shown_refund};
 use super::cards::Card;
 
 impl Bank {
     /// The buyer gives a card and confirms, as Stripe's script in the browser does.
-    pub(super) fn confirm(&mut self, id: &str, card: Card) -> Answer {
+    pub(super) fn confirm(&mut self, id: &str, card: Card) -> StubResult {
         let intent = self.existing(id, &["requires_payment_method", "requires_confirmation"])?;
         intent.failure = None;
         if let Some((decline, message)) = card.decline() {
@@ -27,7 +27,7 @@ impl Bank {
     }
 
     /// The buyer completes or fails the bank's authentication.
-    pub(super) fn authenticate(&mut self, id: &str, passed: bool) -> Answer {
+    pub(super) fn authenticate(&mut self, id: &str, passed: bool) -> StubResult {
         let intent = self.existing(id, &["requires_action"])?;
         if passed {
             return self.charge(id);
@@ -64,7 +64,7 @@ impl Bank {
     }
 
     /// The bank releases an authorization that was not captured in time.
-    pub(super) fn expire(&mut self, id: &str) -> Answer {
+    pub(super) fn expire(&mut self, id: &str) -> StubResult {
         let intent = self.existing(id, &["requires_capture"])?;
         (intent.status, intent.capturable) = ("canceled", 0);
         intent.cancellation = Some("automatic".to_owned());
@@ -72,7 +72,7 @@ impl Bank {
         self.intent(id)
     }
 
-    fn charge(&mut self, id: &str) -> Answer {
+    fn charge(&mut self, id: &str) -> StubResult {
         let intent = self.existing(id, &["requires_payment_method", "requires_confirmation", "requires_action"])?;
         if intent.manual {
             (intent.status, intent.capturable) = ("requires_capture", intent.amount);

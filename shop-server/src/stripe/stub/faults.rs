@@ -31,7 +31,7 @@ pub enum Fault {
     /// The call is executed, but the connection ends without a response.
     LoseReply,
     /// The call is not executed; the response has this status.
-    Answer(u16),
+    Response(u16),
 }
 
 /// What a test has planned for a call.

@@ -88,7 +88,7 @@ async fn answer(shared: &Shared, asked: &Asked) -> Result<Response, Cut> {
     match trouble {
         None => Ok(answer_once(shared, call, asked)),
         Some(Trouble::Fault(Fault::LoseRequest)) => Err(Cut),
-        Some(Trouble::Fault(Fault::Answer(status))) => {
+        Some(Trouble::Fault(Fault::Response(status))) => {
             Ok(refused(&Refusal::new(status, "api_error", "", "Something went wrong on our end.")))
         }
         Some(Trouble::Fault(Fault::LoseReply)) => {

@@ -16,7 +16,7 @@ fn unavailable(result: &Result<Snapshot, GatewayError>) {
 async fn a_lost_reply_and_the_same_key_make_one_payment() {
     let world = World::new(Capture::Automatic);
     let call = world.create_call("key-1");
-    for fault in [Fault::LoseRequest, Fault::LoseReply, Fault::Answer(500), Fault::Answer(429)] {
+    for fault in [Fault::LoseRequest, Fault::LoseReply, Fault::Response(500), Fault::Response(429)] {
         world.stripe.fail(Call::Create, fault);
         unavailable(&world.gateway.create(&call).await);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Client, TestShop, address, order as order_of, text};
+use crate::support::{Client, TestResponse, TestShop, address, order as order_of, text};
 
 /// One operation of the document.
 #[derive(Debug, Clone)]
@@ -47,13 +47,13 @@ impl World {
         shop.staff("POST", "/cart/items/", &json!({"sku": "SHIRT", "quantity": 3}), 201);
         let placed = shop.staff("POST", "/orders/", &order_of(&method), 201);
         let (order, payment) = (id(&placed), id(&placed["payments"][0]));
-        let parcel = json!({"order_id": order, "tracking_number": "TRACK-1",
+        let shipment_body = json!({"order_id": order, "tracking_number": "TRACK-1",
             "items": [{"order_item_id": placed["items"][0]["id"], "quantity": 1}]});
-        let shipment = id(&shop.staff("POST", "/shipping/shipments/", &parcel, 201));
+        let shipment = id(&shop.staff("POST", "/shipping/shipments/", &shipment_body, 201));
         shop.staff("POST", "/cart/items/", &json!({"sku": "SHIRT", "quantity": 3}), 201);
         let sent = shop.staff("POST", "/orders/", &order_of(&method), 201);
-        let parcel = id(&shop.staff("POST", "/shipping/shipments/", &json!({"order_id": sent["id"]}), 201));
-        let news = format!("/shipping/shipments/{parcel}/events/");
+        let sent_shipment = id(&shop.staff("POST", "/shipping/shipments/", &json!({"order_id": sent["id"]}), 201));
+        let news = format!("/shipping/shipments/{sent_shipment}/events/");
         shop.staff("POST", &news, &json!({"status": "shipped"}), 201);
         let items = json!([{"order_item_id": sent["items"][0]["id"], "quantity": 1}]);
         let returns = format!("/orders/{}/returns/", id(&sent));
@@ -146,7 +146,7 @@ impl World {
         path: &str,
         media_type: Option<&str>,
         body: &[u8],
-    ) -> Answer {
+    ) -> TestResponse {
         let mut headers = vec![("Authorization", self.authorization.as_str())];
         headers.extend(media_type.map(|media_type| ("Content-Type", media_type)));
         let answer = client.send(method, path, &headers, body);
@@ -161,7 +161,7 @@ impl World {
 
     /// Sends a request with a JSON body.
     #[track_caller]
-    pub(super) fn json(&self, client: &mut Client, operation: &Operation, body: &str) -> Answer {
+    pub(super) fn json(&self, client: &mut Client, operation: &Operation, body: &str) -> TestResponse {
         self.send(client, &operation.method, &operation.path, Some("application/json"), body.as_bytes())
     }
 

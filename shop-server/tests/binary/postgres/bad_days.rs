@@ -8,7 +8,7 @@ use shop_store_sql::testing::{Bouncer, Cluster, Proxy, hold, texts, wait_until};
 
 use super::load::Load;
 use super::{server_beside, shop_on};
-use crate::support::{Answer, Client, Raw, TestShop, order};
+use crate::support::{Client, Raw, TestResponse, TestShop, order};
 
 /// Fails if a transaction that is open at the time of the call stays open.
 ///
@@ -16,11 +16,11 @@ use crate::support::{Answer, Client, Raw, TestShop, order};
 /// idle transaction.
 fn no_transaction_is_left(url: &str) {
     let started = Instant::now();
-    let moment = texts(url, "SELECT clock_timestamp()::text").unwrap().remove(0);
+    let context = texts(url, "SELECT clock_timestamp()::text").unwrap().remove(0);
     let ended = format!(
         "SELECT (count(*) = 0)::text FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend'
-            AND pid <> pg_backend_pid() AND xact_start < '{moment}'"
+            AND pid <> pg_backend_pid() AND xact_start < '{context}'"
     );
     wait_until(url, &ended).unwrap();
     let taken = started.elapsed();
@@ -127,7 +127,7 @@ fn a_database_that_is_away_is_answered_with_503_in_time_and_found_again() {
 
 /// Checks that the response is a 503 with `Retry-After`, after little more than two seconds.
 #[track_caller]
-fn told_in_time(answer: &Answer, took: Duration) {
+fn told_in_time(answer: &TestResponse, took: Duration) {
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{answer:?}");
     assert!(answer.header("retry-after").is_some() && took < Duration::from_secs(3), "{took:?}: {answer:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shop_store_sql::testing::{Cluster, Proxy, Rival, hold, texts, wait_until};
 
 use super::shop_on;
-use crate::support::{Answer, TestShop, order};
+use crate::support::{TestResponse, TestShop, order};
 
 const TOUCH: &str = "UPDATE stock_levels SET low_stock_threshold = low_stock_threshold + 1";
 
@@ -20,7 +20,7 @@ fn shop() -> (String, Proxy, TestShop) {
     (url, proxy, shop)
 }
 
-fn buy(shop: &TestShop, cart: &str, method: &str) -> Answer {
+fn buy(shop: &TestShop, cart: &str, method: &str) -> TestResponse {
     let headers = [("X-Cart-Token", cart), ("Idempotency-Key", "once")];
     shop.client().ask("POST", "/orders/", &headers, &order(method))
 }

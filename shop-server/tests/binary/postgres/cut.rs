@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shop_store_sql::testing::{Cluster, Direction, Message, Proxy, Verdict};
 
 use super::shop_on;
-use crate::support::{Client, Goods, TestShop, order};
+use crate::support::{Client, TestProduct, TestShop, order};
 
 /// More messages than an order takes in each direction.
 const MOST: usize = 400;
@@ -15,7 +15,7 @@ const MOST: usize = 400;
 struct Cut {
     shop: TestShop,
     proxy: Proxy,
-    goods: Goods,
+    goods: TestProduct,
     method: String,
     orders: u64,
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::crash::{STOCK, agreed, all_orders, stock_adds_up};
-use crate::support::{Answer, Client, Goods, Rolls, TestShop, order, text};
+use crate::support::{Client, Rolls, TestProduct, TestResponse, TestShop, order, text};
 
 /// How long a buyer retries: longer than a failover takes, but short enough to count as survived.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// The pause before a retry.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -32,7 +32,13 @@ impl RoundRobin {
     }
 
     /// The next server's response; `None` if there is none, or if it allows a retry.
-    pub(crate) fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
+    pub(crate) fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Option<TestResponse> {
         self.next += 1;
         let turn = self.next % self.clients.len();
         let answer = self.clients[turn].call(method, path, headers, body).ok()?;
@@ -46,13 +52,13 @@ impl RoundRobin {
 
     /// Retries until a server responds.
     #[track_caller]
-    pub(crate) fn insist(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(crate) fn insist(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> TestResponse {
         let started = Instant::now();
         loop {
             if let Some(answer) = self.call(method, path, headers, body) {
                 return answer;
             }
-            assert!(started.elapsed() < PATIENCE, "nobody answers {method} {path}");
+            assert!(started.elapsed() < TIMEOUT, "nobody answers {method} {path}");
             thread::sleep(PAUSE);
         }
     }
@@ -69,7 +75,7 @@ pub(crate) struct Placed {
 pub(crate) struct Load<'a> {
     pub(crate) shop: &'a TestShop,
     pub(crate) servers: Vec<SocketAddr>,
-    goods: Vec<Goods>,
+    goods: Vec<TestProduct>,
     method: String,
     customers: Vec<String>,
     placed: Mutex<Vec<Placed>>,
@@ -139,7 +145,7 @@ impl<'a> Load<'a> {
         placed
     }
 
-    fn place(&self, servers: &mut RoundRobin, placed: &Placed) -> Answer {
+    fn place(&self, servers: &mut RoundRobin, placed: &Placed) -> TestResponse {
         let headers = [(placed.caller.0, placed.caller.1.as_str()), ("Idempotency-Key", placed.key.as_str())];
         servers.insist("POST", "/orders/", &headers, &order(&self.method))
     }

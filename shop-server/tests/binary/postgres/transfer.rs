@@ -83,9 +83,9 @@ fn fill(shop: TestShop) -> TestShop {
             1 => {
                 let path = format!("/payments/{payment}/capture/");
                 shop.staff("POST", &path, &json!({}), 200);
-                let parcel = json!({"order_id": placed["id"], "carrier": "UPS", "tracking_number": "1Z"});
-                let parcel = shop.staff("POST", "/shipping/shipments/", &parcel, 201);
-                let path = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+                let shipment = json!({"order_id": placed["id"], "carrier": "UPS", "tracking_number": "1Z"});
+                let shipment = shop.staff("POST", "/shipping/shipments/", &shipment, 201);
+                let path = format!("/shipping/shipments/{}/events/", text(&shipment["id"]));
                 shop.staff("POST", &path, &json!({"status": "shipped"}), 201);
                 let back = json!({"items": [{"order_item_id": placed["items"][0]["id"], "quantity": 1}]});
                 shop.staff("POST", &format!("/orders/{}/returns/", text(&placed["id"])), &back, 201);

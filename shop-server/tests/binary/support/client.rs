@@ -7,17 +7,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The timeout for a response. Nothing takes this long by design, so reaching it means a hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A parsed response.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -72,7 +72,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: &Value,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<TestResponse> {
         let mut headers = headers.to_vec();
         if body.is_null() {
             return self.send(method, path, &headers, b"");
@@ -88,7 +88,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> io::Result<Answer> {
+    ) -> io::Result<TestResponse> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: shop.test\r\n");
         for &(name, value) in headers {
             request.extend([name, ": ", value, "\r\n"]);
@@ -118,7 +118,7 @@ impl Client {
 
     /// Like [`Client::call`], with a server that must respond.
     #[track_caller]
-    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> TestResponse {
         self.call(method, path, headers, body).unwrap_or_else(|why| panic!("{method} {path}: {why}"))
     }
 }
@@ -134,8 +134,8 @@ impl Raw {
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Self { stream, read: Vec::new() })
     }
 
@@ -149,7 +149,7 @@ impl Raw {
     }
 
     /// Reads one response: the head, then a body by its length.
-    pub(crate) fn answer(&mut self, head_only: bool) -> io::Result<Answer> {
+    pub(crate) fn answer(&mut self, head_only: bool) -> io::Result<TestResponse> {
         let end = loop {
             if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
@@ -195,7 +195,7 @@ impl Raw {
 }
 
 /// Parses the status and headers of a response.
-fn read_answer(head: &[u8]) -> io::Result<Answer> {
+fn read_answer(head: &[u8]) -> io::Result<TestResponse> {
     let head = std::str::from_utf8(head).map_err(io::Error::other)?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
@@ -204,5 +204,5 @@ fn read_answer(head: &[u8]) -> io::Result<Answer> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    Ok(Answer { status, headers, body: String::new() })
+    Ok(TestResponse { status, headers, body: String::new() })
 }

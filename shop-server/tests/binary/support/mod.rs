@@ -5,7 +5,7 @@ mod process;
 mod random;
 mod shop;
 
-pub(crate) use client::{Answer, Client, Raw};
+pub(crate) use client::{Client, Raw, TestResponse};
 pub(crate) use process::{BINARY, Folder, Process};
 pub(crate) use random::Rolls;
-pub(crate) use shop::{Goods, PASSWORD, TestShop, address, order, text};
+pub(crate) use shop::{PASSWORD, TestProduct, TestShop, address, order, text};

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Answer, Client, Folder, Process};
+use super::{Client, Folder, Process, TestResponse};
 
 /// A password that is strong enough.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 const STAFF: &str = "staff@example.com";
 /// The timeout for a mail. It is written right after the request, but on a busy machine a claim may get lost, and is
 /// repeated when its lease of three minutes expires.
-const PATIENCE: Duration = Duration::from_mins(4);
+const TIMEOUT: Duration = Duration::from_mins(4);
 
 /// A running shop with one staff user.
 pub(crate) struct TestShop {
@@ -23,7 +23,7 @@ pub(crate) struct TestShop {
 
 /// A product with one variant.
 #[derive(Debug, Clone)]
-pub(crate) struct Goods {
+pub(crate) struct TestProduct {
     pub(crate) product_id: String,
     pub(crate) variant_id: String,
     pub(crate) sku: String,
@@ -63,7 +63,7 @@ impl TestShop {
 
     /// Sends one request, with an access token or anonymously.
     #[track_caller]
-    pub(crate) fn call(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
+    pub(crate) fn call(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> TestResponse {
         let bearer = access.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|value| ("Authorization", value.as_str())).collect();
         self.client().ask(method, path, &headers, body)
@@ -118,7 +118,7 @@ impl TestShop {
             if mails.len() >= count {
                 return mails;
             }
-            assert!(started.elapsed() < PATIENCE, "{count} mails to {email} were expected: {mails:?}");
+            assert!(started.elapsed() < TIMEOUT, "{count} mails to {email} were expected: {mails:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -137,11 +137,15 @@ impl TestShop {
 
     /// An active product with one variant and this stock.
     #[track_caller]
-    pub(crate) fn product(&self, sku: &str, stock: i64) -> Goods {
+    pub(crate) fn product(&self, sku: &str, stock: i64) -> TestProduct {
         let body = json!({"name": format!("Thing {sku}"), "sku": sku, "price": "19.99", "stock": stock,
             "weight_grams": 100});
         let product = self.staff("POST", "/catalog/products/", &body, 201);
-        Goods { product_id: text(&product["id"]), variant_id: text(&product["variants"][0]["id"]), sku: sku.to_owned() }
+        TestProduct {
+            product_id: text(&product["id"]),
+            variant_id: text(&product["variants"][0]["id"]),
+            sku: sku.to_owned(),
+        }
     }
 
     /// Creates a zone and a method with a flat price to Great Britain; returns their ids.
@@ -166,7 +170,7 @@ impl TestShop {
     }
 
     /// `on_hand`, `reserved` and `available` of a variant over all locations.
-    pub(crate) fn stock(&self, goods: &Goods) -> [i64; 3] {
+    pub(crate) fn stock(&self, goods: &TestProduct) -> [i64; 3] {
         let path = format!("/inventory/stock/{}/", goods.variant_id);
         let stock = self.staff("GET", &path, &Value::Null, 200);
         ["on_hand", "reserved", "available"].map(|name| stock[name].as_i64().unwrap())

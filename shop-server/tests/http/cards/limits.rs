@@ -3,7 +3,7 @@
 use super::*;
 
 /// A shop in this currency, with one product at this price and free shipping.
-async fn selling(currency: &str, price: &str) -> (Store, Goods) {
+async fn selling(currency: &str, price: &str) -> (Store, TestProduct) {
     let store = Store::open_with(&[("CURRENCY", currency), ("MANUAL_PAYMENTS", "True")]).await;
     let goods = store.shop.product("THING", price, 100).await;
     (store, goods)
@@ -11,7 +11,7 @@ async fn selling(currency: &str, price: &str) -> (Store, Goods) {
 
 impl Store {
     /// A guest's attempt to order this quantity through a gateway.
-    async fn try_order(&self, goods: &Goods, quantity: i64, change: Value) -> (String, Answer) {
+    async fn try_order(&self, goods: &TestProduct, quantity: i64, change: Value) -> (String, TestResponse) {
         let cart = self.shop.guest_cart(goods, quantity).await;
         let mut body = self.order.clone();
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -19,7 +19,7 @@ impl Store {
         (cart, answer)
     }
 
-    async fn orders_by(&self, goods: &Goods, quantity: i64, gateway: &str) -> Value {
+    async fn orders_by(&self, goods: &TestProduct, quantity: i64, gateway: &str) -> Value {
         let (_, answer) = self.try_order(goods, quantity, json!({"payment_gateway": gateway})).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()

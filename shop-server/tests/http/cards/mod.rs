@@ -2,9 +2,9 @@
 
 mod journey;
 mod limits;
-mod notices;
 mod reconciled;
 mod trouble;
+mod webhook_events;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shop_server::stripe::stub::{Card, SignedEvent, Stub};
 
-use crate::support::{Answer, Forward, Goods, TestShop, order};
+use crate::support::{Forward, TestProduct, TestResponse, TestShop, order};
 
 /// The timeout for the worker, which needs little time itself, but other tests may load the machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
@@ -30,7 +30,7 @@ fn text(value: &Value) -> String {
 struct Store {
     stripe: Stub,
     shop: TestShop,
-    goods: Goods,
+    goods: TestProduct,
     order: Value,
     staff: String,
 }
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// A guest's attempt to order for 30.00.
-    async fn try_place(&self, key: &str) -> (String, Answer) {
+    async fn try_place(&self, key: &str) -> (String, TestResponse) {
         let cart = self.shop.guest_cart(&self.goods, 3).await;
         let headers = [("X-Cart-Token", cart.as_str()), ("Idempotency-Key", key)];
         let answer = self.shop.call_with("POST", "/orders/", &headers, &self.order).await;
@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// Delivers one event as Stripe does.
-    async fn deliver(&self, event: &SignedEvent) -> Answer {
+    async fn deliver(&self, event: &SignedEvent) -> TestResponse {
         let headers = [("Content-Type", "application/json"), ("Stripe-Signature", event.signature.as_str())];
         self.shop.server.send("POST", "/payments/webhooks/stripe/", &headers, &event.body).await
     }
@@ -125,7 +125,7 @@ impl Store {
         events
     }
 
-    async fn act(&self, payment: &str, what: &str, body: &Value) -> Answer {
+    async fn act(&self, payment: &str, what: &str, body: &Value) -> TestResponse {
         self.shop.post(&format!("/payments/{payment}/{what}/"), Some(&self.staff), body).await
     }
 
@@ -144,7 +144,7 @@ impl Store {
             if let Some(secret) = answer.json()["payments"][0]["client_secret"].as_str() {
                 return secret.to_owned();
             }
-            assert!(started.elapsed() < PATIENCE, "not begun in time: {answer:?}");
+            assert!(started.elapsed() < TIMEOUT, "not begun in time: {answer:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -163,7 +163,7 @@ impl Store {
             if is_so(&order) {
                 return order;
             }
-            assert!(started.elapsed() < PATIENCE, "not {what} in time: {order:#}");
+            assert!(started.elapsed() < TIMEOUT, "not {what} in time: {order:#}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -176,7 +176,7 @@ impl Store {
     async fn after_all_events(&self, placed: &Placed) -> Value {
         let started = tokio::time::Instant::now();
         while self.shop.shop.store().next_due("notices:stripe").await.unwrap().is_some() {
-            assert!(started.elapsed() < PATIENCE, "events were not looked into in time");
+            assert!(started.elapsed() < TIMEOUT, "events were not looked into in time");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.order(&placed.id).await

@@ -101,7 +101,7 @@ async fn money_that_comes_while_an_order_is_canceled_goes_back_once() {
 #[tokio::test]
 async fn a_refusal_at_the_start_fails_the_payment_and_not_the_order() {
     let store = Store::open().await;
-    store.stripe.fail(Call::Create, Fault::Answer(400));
+    store.stripe.fail(Call::Create, Fault::Response(400));
     let (_, answer) = store.try_place("refused").await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let body = answer.json();

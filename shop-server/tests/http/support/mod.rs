@@ -1,9 +1,9 @@
 //! A server in this process on its own port, and a client that sends exactly what a test specifies.
 
 mod clock;
-mod goods;
-mod people;
+mod products;
 mod receiver;
+mod users;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use shop_core::shop::ShopBuilder;
 use shop_core::store::Store;
 use shop_server::client::Proxies;
 use shop_server::config::Config;
-use shop_server::edge::{Cors, Metrics};
 use shop_server::health::{Health, Ping};
 use shop_server::limits::Limits;
+use shop_server::middleware::{Cors, Metrics};
+use shop_server::router::{self, router};
 use shop_server::serve::{ConnectionLimits, serve};
-use shop_server::site::{self, site};
 use shop_server::start;
 use shop_store_sql::testing::Cluster;
-use shop_store_sql::{Options, PostgresStore};
+use shop_store_sql::{PostgresOptions, PostgresStore};
 use shop_store_sqlite::SqliteStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,9 +31,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) use clock::Forward;
-pub(crate) use goods::{Goods, order};
-pub(crate) use people::{PASSWORD, Person, TestShop};
+pub(crate) use products::{TestProduct, order};
 pub(crate) use receiver::{Received, Receiver, Reply};
+pub(crate) use users::{PASSWORD, Person, TestShop};
 
 /// Completes when a test asks its server to stop.
 type Stop = BoxFuture<'static, ()>;
@@ -47,13 +47,13 @@ pub(crate) struct Server {
 
 /// A parsed response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -89,7 +89,7 @@ pub(crate) async fn empty_store() -> Arc<dyn Store> {
         Ok("postgres") => {
             let url = Cluster::shared().unwrap().migrated().unwrap();
             // Many tests run at once; together they must stay within the cluster's connection limit.
-            let options = Options::parse(&url).unwrap().max_connections(6);
+            let options = PostgresOptions::parse(&url).unwrap().max_connections(6);
             Arc::new(PostgresStore::connect(options).await.unwrap())
         }
         Ok(other) => panic!("{STORE} must be memory, sqlite or postgres, not {other}"),
@@ -151,7 +151,7 @@ impl Server {
         limits: ConnectionLimits,
     ) -> Self {
         let health = Arc::new(Health::new(ping));
-        let options = site::Options {
+        let options = router::RouterOptions {
             cors: Cors::new(vec!["http://shop.example".to_owned()], false),
             health: Arc::clone(&health),
             metrics: Metrics::install(),
@@ -160,7 +160,7 @@ impl Server {
             proxies: Proxies::default(),
             docs: true,
         };
-        let endpoint = site(api, options);
+        let endpoint = router(api, options);
         Self::spawn(|listener, stop| serve(listener, endpoint, health, limits, stop)).await
     }
 
@@ -182,11 +182,11 @@ impl Server {
     }
 
     /// Sends one request on its own connection.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TestResponse {
         send_to(self.address, method, path, headers, body).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.send("GET", path, &[], "").await
     }
 
@@ -207,7 +207,7 @@ pub(crate) async fn send_to(
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Answer {
+) -> TestResponse {
     let mut connection = Connection::open(address).await;
     connection.request(method, path, headers, body).await;
     connection.answer(method == "HEAD").await
@@ -243,7 +243,7 @@ impl Connection {
 
     /// Reads one response: the head, then a body by its length (the server always sends one, except to HEAD and with a
     /// 304).
-    pub(crate) async fn answer(&mut self, head_only: bool) -> Answer {
+    pub(crate) async fn answer(&mut self, head_only: bool) -> TestResponse {
         let end = loop {
             if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
@@ -264,7 +264,7 @@ impl Connection {
             assert!(self.more().await > 0, "closed inside a body");
         }
         let body = String::from_utf8(self.read.drain(..length).collect()).unwrap();
-        Answer { status, headers, body }
+        TestResponse { status, headers, body }
     }
 
     /// Whether the server closes the connection without sending another byte.

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The timeout for a delivery: longer than the first delay between attempts.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The response to a request.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl Receiver {
             if received.len() >= count {
                 return received;
             }
-            assert!(started.elapsed() < PATIENCE, "{count} were expected: {received:?}");
+            assert!(started.elapsed() < TIMEOUT, "{count} were expected: {received:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

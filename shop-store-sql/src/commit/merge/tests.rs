@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use shop_core::accounts::Session;
-use shop_core::batch::{Change, Entity, Require, RowWrite, Write};
+use shop_core::batch::{Change, Entity, Precondition, RowWrite, Write};
 use shop_core::cart::{Cart, CartStatus};
 use shop_core::catalog::{CatalogWrite, Counter, Product, ProductStatus, Variant};
-use shop_core::clock::{Moment, Timestamp};
+use shop_core::clock::{DecisionContext, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
-use shop_core::idempotency::{Answer, AnswerKey};
+use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::inventory::{InventoryWrite, StockLevel};
 use shop_core::money::{Amount, Currency};
 
@@ -19,8 +19,8 @@ fn id<T: From<Uuid>>(number: u128) -> T {
 
 fn batch(writes: impl IntoIterator<Item = Write>) -> Batch {
     static DRAWN: AtomicU8 = AtomicU8::new(0);
-    let mut moment = Moment::new(Timestamp::UNIX_EPOCH, [DRAWN.fetch_add(1, Ordering::Relaxed); 32]);
-    Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut moment) }
+    let mut context = DecisionContext::new(Timestamp::UNIX_EPOCH, [DRAWN.fetch_add(1, Ordering::Relaxed); 32]);
+    Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut context) }
 }
 
 fn delta(level: u128, on_hand: i64, reserved: i64) -> Write {
@@ -65,16 +65,16 @@ fn update(cart: Cart) -> Write {
 }
 
 fn answer(key: &str) -> Write {
-    let key = AnswerKey { caller: "cart:1".to_owned(), operation: "place".to_owned(), key: key.to_owned() };
-    Answer { key, fingerprint: [0; 32], outcome: String::new(), created_at: Timestamp::UNIX_EPOCH }.into()
+    let key = IdempotencyRecordKey { caller: "cart:1".to_owned(), operation: "place".to_owned(), key: key.to_owned() };
+    IdempotencyRecord { key, fingerprint: [0; 32], outcome: String::new(), created_at: Timestamp::UNIX_EPOCH }.into()
 }
 
-fn requiring(require: Require, writes: impl IntoIterator<Item = Write>) -> Batch {
-    Batch { requires: vec![require], ..batch(writes) }
+fn requiring(require: Precondition, writes: impl IntoIterator<Item = Write>) -> Batch {
+    Batch { preconditions: vec![require], ..batch(writes) }
 }
 
 fn together(first: &Batch, second: &Batch) -> bool {
-    let mut touched = Touched::default();
+    let mut touched = KeySet::default();
     touched.add(&Mergeable::of(first).unwrap());
     touched.has_room_for(&Mergeable::of(second).unwrap())
 }
@@ -87,8 +87,8 @@ fn what_is_seldom_done_is_done_alone() {
     for write in [forget, reshape, delete] {
         assert!(Mergeable::of(&batch([write])).is_none());
     }
-    assert!(Mergeable::of(&requiring(Require::Version(Entity::Order, id(1), 1), [answer("1")])).is_none());
-    assert!(Mergeable::of(&requiring(Require::Version(Entity::Zone, id(1), 1), [answer("1")])).is_some());
+    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Order, id(1), 1), [answer("1")])).is_none());
+    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Zone, id(1), 1), [answer("1")])).is_some());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
     );
     assert!(Mergeable::of(&change("POT")).is_none(), "a sku is taken twice");
     assert!(!together(&change("TEA"), &change("TEE")), "one product");
-    let relied_on = requiring(Require::Version(Entity::Product, id(1), 1), [answer("1")]);
+    let relied_on = requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("1")]);
     assert!(!together(&change("TEA"), &relied_on) && !together(&relied_on, &change("TEA")));
 
     let placed = || RowWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
@@ -152,7 +152,7 @@ fn who_writes_one_row_twice_is_alone() {
 
 #[test]
 fn a_requirement_of_a_row_that_is_written_is_the_guard_of_the_write() {
-    let require = |version| Require::Version(Entity::Cart, id(1), version);
+    let require = |version| Precondition::Version(Entity::Cart, id(1), version);
     let merged = Mergeable::of(&requiring(require(4), [update(cart(1, None, 5))])).unwrap();
     assert_eq!(merged.lines.iter().filter(|(part, _)| part.locks()).count(), 1);
     assert!(Mergeable::of(&requiring(require(3), [update(cart(1, None, 5))])).is_none());
@@ -195,7 +195,7 @@ fn batches_that_touch_the_same_keep_apart() {
     };
     let add = || batch([InventoryWrite::InsertLevel(level.clone()).into()]);
     let (session, user): (SessionId, UserId) = (id(5), id(6));
-    let signed_in = || requiring(Require::LiveSession(session, user), [answer("signed in")]);
+    let signed_in = || requiring(Precondition::LiveSession(session, user), [answer("signed in")]);
     let sign_out = batch([RowWrite::Session(Change::Update(Session {
         id: session,
         user_id: user,
@@ -208,9 +208,9 @@ fn batches_that_touch_the_same_keep_apart() {
         version: 2,
     }))
     .into()]);
-    let vouched = || requiring(Require::ActiveUser(user), [answer("vouched for")]);
+    let vouched = || requiring(Precondition::ActiveUser(user), [answer("vouched for")]);
     let (variant, location): (VariantId, LocationId) = (id(1), id(1));
-    let untracked = || requiring(Require::Untracked(variant, location), [answer("untracked")]);
+    let untracked = || requiring(Precondition::Untracked(variant, location), [answer("untracked")]);
 
     let apart = [
         (batch([update(cart(1, None, 2))]), batch([update(cart(1, None, 2))])),
@@ -230,9 +230,9 @@ fn batches_that_touch_the_same_keep_apart() {
     let friends = [
         (batch([delta(1, 0, 1)]), batch([delta(1, 0, 1)])),
         (batch([delta(1, 0, 1)]), batch([delta(1, 5, 0)])),
-        (signed_in(), requiring(Require::LiveSession(session, user), [answer("too")])),
+        (signed_in(), requiring(Precondition::LiveSession(session, user), [answer("too")])),
         (vouched(), signed_in()),
-        (vouched(), requiring(Require::ActiveUser(user), [answer("too")])),
+        (vouched(), requiring(Precondition::ActiveUser(user), [answer("too")])),
         (untracked(), batch([delta(1, 1, 0)])),
         (batch([insert(cart(1, Some(7), 1))]), batch([insert(cart(2, Some(8), 1))])),
     ];
@@ -246,13 +246,13 @@ fn rows_are_sorted_and_levels_add_up() {
     let batches = [
         batch([delta(2, 0, 3), delta(1, 0, 1), insert(cart(9, None, 1)), insert(cart(3, None, 1))]),
         batch([delta(2, 4, -2), insert(cart(5, None, 1))]),
-        requiring(Require::Version(Entity::Product, id(1), 1), [answer("1")]),
-        requiring(Require::Version(Entity::Product, id(1), 1), [answer("2")]),
+        requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("1")]),
+        requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("2")]),
     ];
     let merged: Vec<_> = batches.iter().map(|batch| Mergeable::of(batch).unwrap()).collect();
     let parts = merge(&merged.iter().collect::<Vec<_>>());
 
-    let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
+    let by = |part: TableOperation| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
     assert_eq!(by(Operation::Insert.on(TableId::Cart)), [vec![0], vec![1], vec![0]]);
     // A row that several batches rely on is locked once.
     assert_eq!(by(Operation::Share.on(TableId::Product)), [vec![2, 3]]);
@@ -271,7 +271,7 @@ fn uses_add_up() {
     let orders = |customer: &str| Counter::Orders(customer.to_owned());
     let place = |customer: &str| {
         let writes = [count(orders(customer), 1), delta(1, 0, 1), count(promotion(), 1)];
-        requiring(Require::Version(Entity::Promotion, id(7), 1), writes)
+        requiring(Precondition::Version(Entity::Promotion, id(7), 1), writes)
     };
     let cancel = batch([delta(1, 0, -1), count(promotion(), -1), count(orders("ann"), -1)]);
     assert!(together(&place("ann"), &place("ann")) && together(&place("bob"), &cancel));
@@ -281,7 +281,7 @@ fn uses_add_up() {
     let batches = [place("bob"), place("ann"), cancel, place("ann")];
     let merged: Vec<_> = batches.iter().map(|batch| Mergeable::of(batch).unwrap()).collect();
     let parts = merge(&merged.iter().collect::<Vec<_>>());
-    let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
+    let by = |part: TableOperation| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
     assert_eq!(by(Operation::Add.on(TableId::Uses)), [vec![1, 2, 3], vec![0], vec![0, 1, 2, 3]]);
     assert_eq!(by(Operation::Share.on(TableId::Promotion)), [vec![0, 1, 3]]);
 }

@@ -1,22 +1,22 @@
-//! The SQL of [`Part`]s.
+//! The SQL of [`TableOperation`]s.
 //!
 //! Several parts form one statement. Each part is a common table expression; the statement's own SELECT returns the
 //! rows that a guard refused, part by part and thus in order. No rows means success.
 
 mod special;
 
-use super::part::Part;
-use super::table::Table;
+use super::part::TableOperation;
+use super::table::WriteTable;
 use super::tables::{Operation, TableId};
-use super::value::Kind;
+use super::value::SqlKind;
 
 /// What a statement does if another transaction has locked a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meets {
+pub(crate) enum OnLocked {
     /// Waits for the lock.
-    AndWaits,
+    Wait,
     /// Treats the row as refused.
-    AndPasses,
+    Refuse,
 }
 
 /// The SQL of a part.
@@ -29,7 +29,7 @@ struct Sql {
 
 /// What the SQL of a part is made of.
 struct Context<'a> {
-    table: &'static Table,
+    table: &'static WriteTable,
     /// The part's name in the statement.
     me: String,
     /// The part's number, by which it reports refused rows.
@@ -62,7 +62,7 @@ impl Context<'_> {
     }
 
     fn lock(&self, columns: &str, on: &str, order: &str, mode: &str) -> Sql {
-        let Self { table: Table { name, .. }, given, locked, .. } = self;
+        let Self { table: WriteTable { name, .. }, given, locked, .. } = self;
         Sql {
             body: format!(
                 "SELECT new.place FROM {given} WITH ORDINALITY AS new ({columns}, place)
@@ -133,7 +133,7 @@ impl Context<'_> {
 
     /// Inserts rows or replaces them, if they keep what they must.
     fn put(&self) -> Sql {
-        let Self { table: Table { name, kept, .. }, .. } = self;
+        let Self { table: WriteTable { name, kept, .. }, .. } = self;
         let (key, assignments) = (self.table.key_names(""), self.table.assignments("excluded"));
         let kept: Vec<_> = kept.iter().map(|column| format!("{name}.{column} = excluded.{column}")).collect();
         let only = if kept.is_empty() { String::new() } else { format!(" WHERE {}", kept.join(" AND ")) };
@@ -141,7 +141,7 @@ impl Context<'_> {
     }
 }
 
-impl Part {
+impl TableOperation {
     /// The part's SQL, in a statement with these parts.
     fn sql(self, context: &Context<'_>, all: &[Self]) -> Sql {
         const CHANGE: &str = "NO KEY UPDATE";
@@ -174,28 +174,28 @@ impl Part {
     }
 }
 
-fn name(part: Part) -> String {
+fn name(part: TableOperation) -> String {
     format!("part_{}", number(part))
 }
 
 /// The part's number. Every part of a statement has one, because its table lists it.
-fn number(part: Part) -> usize {
+fn number(part: TableOperation) -> usize {
     part.number().unwrap_or(usize::MAX)
 }
 
 /// The SQL of one statement that runs these parts in order. It takes the arrays of the first part, then those of the
 /// second, and so on. It returns a row `(part, place)` for each refused row; places count from 1. (Changes of stock
 /// levels return other rows too: see [`special::add_stock`].)
-pub(crate) fn statement(parts: &[Part], meets: Meets) -> String {
-    let locked = match meets {
-        Meets::AndWaits => "",
-        Meets::AndPasses => " SKIP LOCKED",
+pub(crate) fn statement(parts: &[TableOperation], on_locked: OnLocked) -> String {
+    let locked = match on_locked {
+        OnLocked::Wait => "",
+        OnLocked::Refuse => " SKIP LOCKED",
     };
     let mut bound = 0;
     let mut bodies = Vec::with_capacity(parts.len());
     let mut refusals = Vec::with_capacity(parts.len());
     for part in parts {
-        let array = |kind: &Kind| {
+        let array = |kind: &SqlKind| {
             bound += 1;
             format!("${bound}::{}", kind.array())
         };
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_statement_counts_its_arrays_on() {
         let parts = [Operation::Own.on(TableId::Cart), Operation::ShareKey.on(TableId::StockLevel)];
-        let sql = statement(&parts, Meets::AndWaits);
+        let sql = statement(&parts, OnLocked::Wait);
         for array in ["$1::uuid[]", "$2::int8[]", "$3::uuid[]", "$4::uuid[]"] {
             assert!(sql.contains(array), "{array} is not in {sql}");
         }

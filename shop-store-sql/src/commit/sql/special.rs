@@ -1,13 +1,13 @@
 //! The SQL of the parts that only one or two tables have.
 
 use super::super::counts;
-use super::super::part::Part;
-use super::super::table::Table;
+use super::super::part::TableOperation;
+use super::super::table::WriteTable;
 use super::super::tables::{Operation, TableId};
 use super::{Context, Sql, name};
 
 /// Locks users that are active, and sessions that are live for these users.
-pub(super) fn live(part: Part, context: &Context<'_>) -> Sql {
+pub(super) fn live(part: TableOperation, context: &Context<'_>) -> Sql {
     let Context { given, locked, .. } = context;
     let body = if part.table == TableId::Session {
         format!(
@@ -74,9 +74,9 @@ pub(super) fn add_uses(context: &Context<'_>) -> Sql {
 }
 
 /// Counts what the other parts of the statement do.
-pub(super) fn count(parts: &[Part], context: &Context<'_>) -> Sql {
+pub(super) fn count(parts: &[TableOperation], context: &Context<'_>) -> Sql {
     let deltas = parts.iter().filter(|part| part.is_counted()).flat_map(|part| {
-        let Table { name: list, .. } = part.table.table();
+        let WriteTable { name: list, .. } = part.table.table();
         let delta = |keys: &str, total: i8| {
             format!(
                 "SELECT '{list}' AS list, {keys}_1 AS key_1, {keys}_2 AS key_2, {keys}_3 AS key_3, {total} AS total FROM {}",

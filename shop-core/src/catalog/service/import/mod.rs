@@ -14,7 +14,7 @@ use crate::model::catalog::{Product, ProductStatus};
 /// The maximum number of attempts to import a product that others change concurrently.
 const ATTEMPTS: u32 = 10;
 
-/// Tells which slugs must not be derived from a name; see [`Catalog::import_product`].
+/// Returns which slugs must not be derived from a name; see [`Catalog::import_product`].
 pub type ReservedSlugs<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 impl Catalog<'_> {
@@ -115,7 +115,7 @@ impl Catalog<'_> {
         let (product, cells) = read(rows, stored.as_ref(), category);
         wrong.extend(cells);
         if stored.as_ref().is_some_and(|stored| stored.status == ProductStatus::Archived)
-            && !product.input.status.is_said()
+            && !product.input.status.is_present()
         {
             let why = "The product was deleted: give the status active or draft to bring it back.".to_owned();
             wrong.push(CellError { row: 0, column: "status".to_owned(), why });

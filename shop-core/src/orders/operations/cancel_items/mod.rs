@@ -3,7 +3,7 @@
 use super::cancel::{Reason, cancel, unpack};
 use super::pending::ask_for_less;
 use crate::batch::{Batch, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::OrderItemId;
 use crate::inventory::operations::{commit_held, release};
@@ -31,16 +31,16 @@ pub(in crate::orders) fn cancel_items(
     input: &CheckedCancelItems,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<OrderView>> {
     let wanted = wanted(&state, input)?;
     let canceled: i64 = wanted.iter().map(|(_, quantity)| quantity).sum();
     let remaining = state.order.items.iter().map(|item| state.order.remaining_quantity(item)).sum();
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     let told = told(&wanted, &input.reason);
-    record(&mut batch, moment, state.order.id, "items_canceled", role, told);
+    record(&mut batch, context, state.order.id, "items_canceled", role, told);
     if canceled < remaining {
-        return cancel_some(state, returns, &wanted, input.refund, is_remote, role, moment, batch);
+        return cancel_some(state, returns, &wanted, input.refund, is_remote, role, context, batch);
     }
     let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
     if !input.refund && Amount::sum(lefts)? > Amount::ZERO {
@@ -49,11 +49,11 @@ pub(in crate::orders) fn cancel_items(
     }
     if state.order.items.iter().any(|item| shipped(&state.shipments, item.id) > 0) {
         // The shipped units were returned, so nothing of the order remains.
-        call_off(&mut state, returns, &wanted, role, moment, &mut batch)?;
+        call_off(&mut state, returns, &wanted, role, context, &mut batch)?;
     }
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let view = OrderView { order, payments, shipments };
-    let decision = cancel(view, &reservations, Reason::Asked(role), is_remote, moment)?;
+    let decision = cancel(view, &reservations, Reason::Asked(role), is_remote, context)?;
     batch.append(decision.batch);
     Ok(Decision { batch, reply: decision.reply })
 }
@@ -86,24 +86,24 @@ fn cancel_some(
     refund: bool,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     mut batch: Batch,
 ) -> Result<Decision<OrderView>> {
-    let before = CallOff::of(&state);
+    let before = BeforeCancellation::of(&state);
     let refund = refund.then_some(Amount::ZERO);
-    call_off_some(&mut state, returns, wanted, refund, is_remote, role, moment, &mut batch)?;
-    let reply = settle_called_off(before, state, moment, &mut batch);
+    call_off_some(&mut state, returns, wanted, refund, is_remote, role, context, &mut batch)?;
+    let reply = settle_called_off(before, state, context, &mut batch);
     Ok(Decision { batch, reply })
 }
 
 /// The state of an order before units were canceled.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CallOff {
+pub(super) struct BeforeCancellation {
     was_paid: bool,
     was_held: bool,
 }
 
-impl CallOff {
+impl BeforeCancellation {
     pub(super) fn of(state: &OrderState) -> Self {
         Self { was_paid: state.order.is_paid(), was_held: state.order.hold_until.is_some() }
     }
@@ -119,30 +119,30 @@ pub(super) fn call_off_some(
     refund: Option<Amount>,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     let before = state.payments.clone();
-    let worth = call_off(state, returns, wanted, role, moment, batch)?;
+    let worth = call_off(state, returns, wanted, role, context, batch)?;
     if let Some(shipping) = refund {
         let amount = to_give_back(state, sum(&worth)?, shipping)?;
         let mut goods = goods(state, &worth);
         goods.extend(state.order.refunded_shipping(shipping));
         let repayment = Repayment { reason: "Items of the order were canceled.", goods: &goods, actor: role };
-        give_back(state, amount, repayment, moment, batch)?;
+        give_back(state, amount, repayment, context, batch)?;
     }
-    ask_for_less(state, &before, is_remote, role, moment, batch)
+    ask_for_less(state, &before, is_remote, role, context, batch)
 }
 
 /// Settles an order after units of it were canceled, or a return was opened, in the same batch.
 pub(super) fn settle_called_off(
-    before: CallOff,
+    before: BeforeCancellation,
     state: OrderState,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> OrderView {
     let OrderState { order, payments, shipments, reservations, .. } = state;
-    let order = settle_from(before.was_paid, order, &payments, &shipments, moment, batch);
+    let order = settle_from(before.was_paid, order, &payments, &shipments, context, batch);
     if before.was_held && order.hold_until.is_none() {
         commit_held(batch, &reservations);
     }
@@ -157,12 +157,12 @@ fn call_off(
     returns: &[Return],
     wanted: &[(OrderItem, i64)],
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Vec<(OrderItemId, Amount)>> {
     let mut worth = Vec::with_capacity(wanted.len());
     for (line, quantity) in wanted {
-        unpack_some(state, line, *quantity, role, moment, batch);
+        unpack_some(state, line, *quantity, role, context, batch);
         let mut held: Vec<_> = state.reservations.extract_if(.., |held| held.order_item_id == line.id).collect();
         release(batch, &mut held, *quantity);
         state.reservations.append(&mut held);
@@ -180,22 +180,22 @@ fn unpack_some(
     line: &OrderItem,
     quantity: i64,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) {
-    let packed = |parcel: &Shipment| {
-        let items = parcel.items.iter().filter(|item| item.order_item_id == line.id);
+    let packed = |shipment: &Shipment| {
+        let items = shipment.items.iter().filter(|item| item.order_item_id == line.id);
         items.map(|item| item.quantity).fold(0, i64::saturating_add)
     };
-    let open = state.shipments.iter().filter(|parcel| parcel.status != ShipmentStatus::Canceled);
+    let open = state.shipments.iter().filter(|shipment| shipment.status != ShipmentStatus::Canceled);
     let mut free = line.quantity - state.order.canceled_quantity(line.id) - open.map(packed).sum::<i64>();
-    for parcel in state.shipments.iter_mut().rev() {
+    for shipment in state.shipments.iter_mut().rev() {
         if free >= quantity {
             return;
         }
-        if parcel.status == ShipmentStatus::Pending && packed(parcel) > 0 {
-            free += packed(parcel);
-            *parcel = unpack(parcel.clone(), "Items of it were canceled.", role, moment, batch);
+        if shipment.status == ShipmentStatus::Pending && packed(shipment) > 0 {
+            free += packed(shipment);
+            *shipment = unpack(shipment.clone(), "Items of it were canceled.", role, context, batch);
         }
     }
 }

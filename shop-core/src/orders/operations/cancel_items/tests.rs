@@ -10,24 +10,28 @@ use crate::model::outbox::EventKind;
 use crate::model::payments::PaymentState;
 use crate::model::shipping::ShipmentItem;
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
-use crate::orders::operations::{Around, Step, request_return, step_return};
-use crate::orders::tests::{moment, order as placed, payment, reservation, shipment};
-use crate::word::Word as _;
+use crate::orders::operations::{ReturnContext, ReturnTransition, request_return, step_return};
+use crate::orders::tests::{context, order as placed, payment, reservation, shipment};
+use crate::string_enum::StringEnum as _;
 
 /// An order to which batches are applied.
 pub(in crate::orders::operations) struct Story {
     pub(in crate::orders::operations) state: OrderState,
     pub(in crate::orders::operations) returns: Vec<Return>,
-    pub(in crate::orders::operations) moment: Moment,
+    pub(in crate::orders::operations) context: DecisionContext,
     /// The events and the history of the last batch.
     pub(in crate::orders::operations) told: Vec<String>,
 }
 
 impl Story {
     /// A fully reserved order of these lines, with this captured amount and these shipments.
-    pub(in crate::orders::operations) fn of(order: Order, captured: i64, parcels: &[(ShipmentStatus, &[i64])]) -> Self {
+    pub(in crate::orders::operations) fn of(
+        order: Order,
+        captured: i64,
+        shipments: &[(ShipmentStatus, &[i64])],
+    ) -> Self {
         let shipments: Vec<_> = (2..)
-            .zip(parcels)
+            .zip(shipments)
             .map(|(n, (status, items))| Shipment {
                 id: uuid::Uuid::from_u128(n).into(),
                 ..shipment(&order, *status, items)
@@ -43,7 +47,7 @@ impl Story {
         let payments = vec![payment(&order, state, captured, captured, 0)];
         let order = Order { amount_paid: Amount(captured), payment_status: status, ..order };
         let state = OrderState { order, payments, shipments, reservations, limits: HashMap::new() };
-        Self { state, returns: Vec::new(), moment: moment(), told: Vec::new() }
+        Self { state, returns: Vec::new(), context: context(), told: Vec::new() }
     }
 
     pub(in crate::orders::operations) fn apply(&mut self, batch: Batch) {
@@ -68,7 +72,7 @@ impl Story {
                     put(&mut self.state.reservations, row);
                 }
                 Write::Orders(OrdersWrite::History(HistoryEntry { event, .. })) => self.told.push(event),
-                Write::Outbox(OutboxWrite::Event(event)) => self.told.push(event.kind.word().to_owned()),
+                Write::Outbox(OutboxWrite::Event(event)) => self.told.push(event.kind.as_str().to_owned()),
                 _ => {}
             }
         }
@@ -83,7 +87,7 @@ impl Story {
     fn cancel(&mut self, quantities: &[i64], refund: bool) -> Result<()> {
         let input = self.input(quantities, refund);
         let state = self.state.clone();
-        let decided = cancel_items(state, &self.returns, &input, &|_| false, "staff", &mut self.moment)?;
+        let decided = cancel_items(state, &self.returns, &input, &|_| false, "staff", &mut self.context)?;
         let reply = decided.reply.order.clone();
         self.apply(decided.batch);
         assert_eq!(reply, self.state.order);
@@ -94,12 +98,12 @@ impl Story {
         let order_item_id = self.state.order.items[line].id;
         let items = vec![CheckedReturnItem { order_item_id, quantity, reason: String::new() }];
         let input = CheckedReturn { items, note: String::new() };
-        let decided = request_return(self.state.clone(), &self.returns, input, "guest", &mut self.moment)?;
+        let decided = request_return(self.state.clone(), &self.returns, input, "guest", &mut self.context)?;
         self.apply(decided.batch);
-        for step in [Step::Approve, Step::Receive { restock: false }] {
+        for step in [ReturnTransition::Approve, ReturnTransition::Receive { restock: false }] {
             let (state, before) = (self.state.clone(), self.returns.last().unwrap());
-            let around = Around { returns: &self.returns, levels: &[], is_remote: &|_| false };
-            let decided = step_return(state, around, before, &step, "staff", &mut self.moment)?;
+            let return_context = ReturnContext { returns: &self.returns, levels: &[], is_remote: &|_| false };
+            let decided = step_return(state, return_context, before, &step, "staff", &mut self.context)?;
             self.apply(decided.batch);
         }
         Ok(())
@@ -218,7 +222,7 @@ fn only_what_was_received_beyond_the_rest_goes_back() {
 #[test]
 fn an_order_that_is_paid_by_it_says_so_once() {
     let mut story = Story::of(placed(&[(1000, 2)], 500), 1500, &[]);
-    story.state.order.hold_until = Some(story.moment.now());
+    story.state.order.hold_until = Some(story.context.now());
     for held in &mut story.state.reservations {
         held.status = ReservationStatus::Held;
     }
@@ -226,7 +230,7 @@ fn an_order_that_is_paid_by_it_says_so_once() {
     let order = &story.state.order;
     assert_eq!((order.payment_status, order.hold_until), (PaymentStatus::Paid, None));
     assert_eq!(story.state.reservations[0].status, ReservationStatus::Committed);
-    let paid = |story: &Story| story.told.iter().filter(|told| *told == EventKind::OrderPaid.word()).count();
+    let paid = |story: &Story| story.told.iter().filter(|told| *told == EventKind::OrderPaid.as_str()).count();
     assert_eq!(paid(&story), 1);
     let mut story = Story::of(placed(&[(1000, 3)], 500), 3500, &[]);
     story.cancel(&[1], true).unwrap();
@@ -246,9 +250,9 @@ fn the_money_is_kept_when_staff_say_so() {
 #[test]
 fn parcels_that_wait_to_leave_are_unpacked_as_far_as_needed() {
     use ShipmentStatus as S;
-    let parcels: &[(S, &[i64])] = &[(S::Pending, &[1, 1]), (S::Pending, &[1, 0]), (S::Shipped, &[1, 0])];
-    let statuses = |story: &Story| story.state.shipments.iter().map(|parcel| parcel.status).collect::<Vec<_>>();
-    let mut story = Story::of(placed(&[(1000, 4), (500, 1)], 0), 4500, parcels);
+    let shipments: &[(S, &[i64])] = &[(S::Pending, &[1, 1]), (S::Pending, &[1, 0]), (S::Shipped, &[1, 0])];
+    let statuses = |story: &Story| story.state.shipments.iter().map(|shipment| shipment.status).collect::<Vec<_>>();
+    let mut story = Story::of(placed(&[(1000, 4), (500, 1)], 0), 4500, shipments);
     story.cancel(&[1, 0], true).unwrap();
     assert_eq!(statuses(&story), [S::Pending, S::Pending, S::Shipped], "one is in no parcel");
     story.cancel(&[1, 0], true).unwrap();

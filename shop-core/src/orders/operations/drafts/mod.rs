@@ -2,8 +2,8 @@
 
 use super::place::{Placement, place};
 use crate::batch::{Batch, Change, Decision, expect_version};
-use crate::cart::Goods;
-use crate::clock::Moment;
+use crate::cart::CartContents;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::lifecycle::record_for_staff;
@@ -20,22 +20,22 @@ use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
 pub(in crate::orders) fn create_draft(
     input: CheckedDraft,
     currency: Currency,
-    goods: &Goods,
-    moment: &mut Moment,
+    goods: &CartContents,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Draft>> {
     let empty = Draft {
-        id: moment.id(),
+        id: context.id(),
         customer_id: None,
         email: None,
         currency,
         items: Vec::new(),
         note: String::new(),
-        created_at: moment.now(),
-        updated_at: moment.now(),
+        created_at: context.now(),
+        updated_at: context.now(),
         version: 1,
     };
     let draft = apply(empty, input, goods)?;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Insert(draft.clone()));
     Ok(Decision { batch, reply: draft })
 }
@@ -47,22 +47,22 @@ pub(in crate::orders) fn create_draft(
 pub(in crate::orders) fn change_draft(
     before: &Draft,
     input: CheckedDraft,
-    goods: &Goods,
-    moment: &mut Moment,
+    goods: &CartContents,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Draft>> {
     let after = apply(before.clone(), input, goods)?;
     if after == *before {
-        return Ok(Decision::unchanged(moment, after));
+        return Ok(Decision::unchanged(context, after));
     }
-    let after = Draft { updated_at: moment.now(), version: before.version + 1, ..after };
-    let mut batch = Batch::new(moment);
+    let after = Draft { updated_at: context.now(), version: before.version + 1, ..after };
+    let mut batch = Batch::new(context);
     batch.write(Change::Update(after.clone()));
     Ok(Decision { batch, reply: after })
 }
 
 /// Deletes a draft.
-pub(in crate::orders) fn delete_draft(draft: &Draft, moment: &mut Moment) -> Decision<()> {
-    let mut batch = Batch::new(moment);
+pub(in crate::orders) fn delete_draft(draft: &Draft, context: &mut DecisionContext) -> Decision<()> {
+    let mut batch = Batch::new(context);
     batch.write(gone(draft));
     Decision { batch, reply: () }
 }
@@ -75,12 +75,12 @@ pub(in crate::orders) fn delete_draft(draft: &Draft, moment: &mut Moment) -> Dec
 /// As [`place`].
 pub(in crate::orders) fn place_draft(
     draft: &Draft,
-    goods: &Goods,
+    goods: &CartContents,
     placement: Placement<'_>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<OrderView>> {
     let role = placement.role;
-    let mut decision = place(placement, moment)?;
+    let mut decision = place(placement, context)?;
     let batch = &mut decision.batch;
     // If two calls place it concurrently, one fails here.
     batch.write(gone(draft));
@@ -91,27 +91,27 @@ pub(in crate::orders) fn place_draft(
         let (now, before) = (format(price.unit_price), format(variant.price));
         let (sku, currency) = (&variant.sku, order.currency);
         let detail = format!("{sku} costs {now} instead of {before} {currency}: {}", price.reason);
-        record_for_staff(batch, moment, order.id, "price_overridden", role, detail);
+        record_for_staff(batch, context, order.id, "price_overridden", role, detail);
     }
     Ok(decision)
 }
 
 /// The cart of a draft. It is new, so it is inserted with the order and can become only one.
-pub(in crate::orders) fn cart_of(draft: &Draft, moment: &mut Moment) -> Cart {
+pub(in crate::orders) fn cart_of(draft: &Draft, context: &mut DecisionContext) -> Cart {
     let items = draft.items.iter();
-    let item = |item: &DraftItem| CartItem { id: moment.id(), variant_id: item.variant_id, quantity: item.quantity };
+    let item = |item: &DraftItem| CartItem { id: context.id(), variant_id: item.variant_id, quantity: item.quantity };
     Cart {
         items: items.map(item).collect(),
         customer_id: draft.customer_id,
         status: CartStatus::Open,
         id: draft.cart_id(),
-        ..crate::cart::operations::open(draft.customer_id, draft.currency, moment)
+        ..crate::cart::operations::open(draft.customer_id, draft.currency, context)
     }
 }
 
 /// The products of a draft's lines with the draft's prices. A cart has one line per variant, so this affects no other
 /// line.
-pub(in crate::orders) fn priced(draft: &Draft, mut goods: Goods) -> Goods {
+pub(in crate::orders) fn priced(draft: &Draft, mut goods: CartContents) -> CartContents {
     for product in &mut goods.products {
         for variant in &mut product.variants {
             let of_variant = draft.items.iter().find(|item| item.variant_id == variant.id);
@@ -127,7 +127,7 @@ fn gone(draft: &Draft) -> Change<Draft> {
     Change::Delete { id: draft.id.0, version: draft.version }
 }
 
-fn apply(mut draft: Draft, input: CheckedDraft, goods: &Goods) -> Result<Draft> {
+fn apply(mut draft: Draft, input: CheckedDraft, goods: &CartContents) -> Result<Draft> {
     match input.recipient {
         Some(Recipient::Customer(customer)) => (draft.customer_id, draft.email) = (Some(customer), None),
         Some(Recipient::Email(email)) => (draft.customer_id, draft.email) = (None, Some(email)),
@@ -142,7 +142,7 @@ fn apply(mut draft: Draft, input: CheckedDraft, goods: &Goods) -> Result<Draft> 
     Ok(draft)
 }
 
-fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Result<Vec<DraftItem>> {
+fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &CartContents) -> Result<Vec<DraftItem>> {
     let mut checks = Checks::new();
     let mut lines: Vec<DraftItem> = Vec::with_capacity(items.len());
     let mut total = Amount::ZERO;

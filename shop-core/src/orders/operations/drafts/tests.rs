@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::batch::{Require, RowWrite, Versioned as _, Write};
-use crate::cart::operations::fixtures::{goods, moment};
+use crate::batch::{Precondition, RowWrite, Versioned as _, Write};
+use crate::cart::operations::fixtures::{context, goods};
 use crate::model::catalog::ProductStatus;
 use crate::orders::operations::place::tests::placement;
 use crate::orders::{DraftInput, DraftView};
@@ -11,9 +11,9 @@ fn input(json: Value, whole: bool) -> CheckedDraft {
     serde_json::from_value::<DraftInput>(json).unwrap().check(whole, Currency::USD).unwrap()
 }
 
-fn draft(items: &Value, goods: &Goods) -> Result<Draft> {
+fn draft(items: &Value, goods: &CartContents) -> Result<Draft> {
     let input = input(json!({"email": "grace@example.com", "items": items, "note": "By phone"}), true);
-    create_draft(input, Currency::USD, goods, &mut moment()).map(|made| made.reply)
+    create_draft(input, Currency::USD, goods, &mut context()).map(|made| made.reply)
 }
 
 fn refused(result: Result<Draft>) -> Vec<String> {
@@ -39,13 +39,13 @@ fn lines_are_on_sale_and_of_one_variant_each() {
 fn what_is_not_mentioned_stays() {
     let goods = goods(&[(1000, 5)]);
     let before = draft(&json!([{"sku": "SKU-0"}]), &goods).unwrap();
-    let change = |json| change_draft(&before, input(json, false), &goods, &mut moment()).unwrap();
+    let change = |json| change_draft(&before, input(json, false), &goods, &mut context()).unwrap();
     assert!(change(json!({})).batch.is_empty());
     assert!(change(json!({"note": "By phone"})).batch.is_empty());
     let noted = change(json!({"note": "Gift"}));
     assert_eq!((noted.reply.note.as_str(), noted.reply.version), ("Gift", 2));
     assert_eq!((&noted.reply.items, &noted.reply.email), (&before.items, &before.email));
-    let customer = moment().id::<crate::id::UserId>();
+    let customer = context().id::<crate::id::UserId>();
     let theirs = change(json!({"customer_id": customer})).reply;
     assert_eq!((theirs.customer_id, theirs.email), (Some(customer), None));
     assert!(change(json!({"items": []})).reply.items.is_empty());
@@ -70,10 +70,10 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     let items = json!([{"sku": "SKU-0", "quantity": 2, "unit_price": "15.00", "reason": "Dent"}, {"sku": "SKU-1"}]);
     let (draft, template) = made(&items);
     let goods = template.goods.clone();
-    let mut moment = moment();
-    let cart = cart_of(&draft, &mut moment);
+    let mut context = context();
+    let cart = cart_of(&draft, &mut context);
     let placing = Placement { cart, goods: priced(&draft, goods.clone()), role: "staff", ..template };
-    let Decision { batch, reply } = place_draft(&draft, &goods, placing, &mut moment).unwrap();
+    let Decision { batch, reply } = place_draft(&draft, &goods, placing, &mut context).unwrap();
     let order = &reply.order;
     assert_eq!((order.cart_id, order.subtotal, order.total), (draft.cart_id(), Amount(3500), Amount(3950)));
     assert_eq!(order.items.iter().map(|item| item.unit_price.0).collect::<Vec<_>>(), [1500, 500]);
@@ -93,11 +93,15 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     assert_eq!(told, [("price_overridden".to_owned(), detail.to_owned())]);
     // The order ignores the catalog price, but the product must not have changed.
     let product = &goods.products[0];
-    assert!(batch.requires.contains(&Require::Version(crate::batch::Entity::Product, product.key(), product.version)));
+    assert!(batch.preconditions.contains(&Precondition::Version(
+        crate::batch::Entity::Product,
+        product.key(),
+        product.version
+    )));
 
     let (empty, template) = made(&json!([]));
-    let placing = Placement { cart: cart_of(&empty, &mut moment), ..template };
-    assert!(matches!(place_draft(&empty, &goods, placing, &mut moment), Err(Error::CartEmpty)));
+    let placing = Placement { cart: cart_of(&empty, &mut context), ..template };
+    assert!(matches!(place_draft(&empty, &goods, placing, &mut context), Err(Error::CartEmpty)));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::collections::btree_map::Entry;
 use serde_json::json;
 
 use super::number::draw_number;
-use crate::batch::{Batch, Change, Decision, Entity, Require};
-use crate::cart::{Goods, operations as carts};
-use crate::clock::{Moment, Timestamp};
+use crate::batch::{Batch, Change, Decision, Entity, Precondition};
+use crate::cart::{CartContents, operations as carts};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::gateway::{PaymentGateway, round_for};
 use crate::id::{OrderId, VariantId};
@@ -26,7 +26,7 @@ use crate::model::shipping::Address;
 use crate::money::Amount;
 use crate::orders::OrderView;
 use crate::payments::operations::{begin, create_remotely};
-use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price, take_uses};
+use crate::pricing::{Basket, BasketLine, Coupon, CouponOutcome, Priced, Taxes, price, take_uses};
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
 
@@ -35,7 +35,7 @@ pub struct Placement<'a> {
     /// The cart; open and not empty.
     pub cart: Cart,
     /// The products and stock of its lines.
-    pub goods: Goods,
+    pub goods: CartContents,
     /// The chosen shipping method and its price.
     pub quote: Quote,
     /// The price of the cheapest shipping method.
@@ -65,16 +65,16 @@ pub struct Placement<'a> {
 }
 
 /// Everything that the price of an order depends on.
-pub(super) struct Terms<'a> {
+pub(super) struct PricingInput<'a> {
     pub(super) cart: &'a Cart,
-    pub(super) goods: &'a Goods,
+    pub(super) goods: &'a CartContents,
     pub(super) quote: Option<&'a Quote>,
     pub(super) rules: &'a PriceRules,
     pub(super) taxes: &'a Taxes,
     pub(super) gateway: Option<&'a dyn PaymentGateway>,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> PricingInput<'a> {
     fn of(placement: &'a Placement<'_>) -> Self {
         let Placement { cart, goods, quote, rules, taxes, gateway, .. } = placement;
         Self { cart, goods, quote: Some(quote), rules, taxes, gateway: Some(*gateway) }
@@ -82,7 +82,7 @@ impl<'a> Terms<'a> {
 }
 
 /// The priced lines of an order.
-pub(super) struct Agreement {
+pub(super) struct PricedItems {
     pub(super) items: Vec<OrderItem>,
     /// The locations that serve each item, in the order of `items`.
     allocations: Vec<Allocation>,
@@ -91,23 +91,23 @@ pub(super) struct Agreement {
 
 /// Computes the lines of an order at current prices, the locations that serve them, and the total, rounded for the
 /// gateway if that is known.
-pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreement> {
-    let Terms { cart, goods, .. } = terms;
+pub(super) fn price_items(pricing_input: &PricingInput<'_>, context: &mut DecisionContext) -> Result<PricedItems> {
+    let PricingInput { cart, goods, .. } = pricing_input;
     if cart.items.is_empty() {
         return Err(Error::CartEmpty);
     }
-    let mut items = lines(cart, goods, moment)?;
+    let mut items = lines(cart, goods, context)?;
     let allocations = serve(&items, goods)?;
-    let mut priced = agree(terms, &items, moment)?;
+    let mut priced = agree(pricing_input, &items, context)?;
     for (item, line) in items.iter_mut().zip(&priced.lines) {
         item.discount = line.discount;
         item.tax = line.tax;
         item.tax_rate = line.tax_rate;
     }
-    if let Some(gateway) = terms.gateway {
+    if let Some(gateway) = pricing_input.gateway {
         round_for(gateway, cart.currency, &mut priced)?;
     }
-    Ok(Agreement { items, allocations, priced })
+    Ok(PricedItems { items, allocations, priced })
 }
 
 /// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history and
@@ -121,10 +121,10 @@ pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreemen
 /// [`Error::TotalNotChargeable`] if the gateway cannot charge the total; [`Error::TotalChanged`] if the total, after
 /// rounding for the gateway, is not the expected one; [`Error::TooManyUnpaidOrders`]; [`Error::Invalid`] if the total
 /// is above [`Amount::MAX`].
-pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
-    let mut batch = Batch::new(moment);
-    let order_id: OrderId = moment.id();
-    let Agreement { items, allocations, priced } = come_to(&Terms::of(&placement), moment)?;
+pub fn place(placement: Placement<'_>, context: &mut DecisionContext) -> Result<Decision<OrderView>> {
+    let mut batch = Batch::new(context);
+    let order_id: OrderId = context.id();
+    let PricedItems { items, allocations, priced } = price_items(&PricingInput::of(&placement), context)?;
     let total = priced.total;
     let Placement { cart, goods, quote, rules, gateway, hold_until, expected_total, max_unpaid, role, .. } = placement;
     if expected_total.is_some_and(|expected| expected != total) {
@@ -132,7 +132,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     }
 
     let waits = gateway.prepaid() && total > Amount::ZERO;
-    let mut payment = begin(gateway, order_id, total, cart.currency, moment);
+    let mut payment = begin(gateway, order_id, total, cart.currency, context);
     let agreed = Agreed {
         email: placement.email,
         shipping_address: placement.shipping_address,
@@ -148,27 +148,27 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         hold_until,
         ships_unpaid: !gateway.prepaid(),
     };
-    let mut order = new_order(order_id, &cart, items, priced, agreed, moment);
+    let mut order = new_order(order_id, &cart, items, priced, agreed, context);
     order.payment_status = payment_status(&order, std::slice::from_ref(&payment));
-    check_unpaid(&order, &rules, max_unpaid, hold_until, moment)?;
+    check_unpaid(&order, &rules, max_unpaid, hold_until, context)?;
 
     require_unchanged(&mut batch, &order, &goods, &quote);
     // The cart comes first: if two orders use it concurrently, one fails here, before any other check.
-    carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
+    carts::write(Cart { status: CartStatus::Ordered, ..cart }, context, &mut batch);
     batch.write(Change::Insert(order.clone()));
     take_uses(&mut batch, &order, &rules, max_unpaid);
     let status = if waits { ReservationStatus::Held } else { ReservationStatus::Committed };
     for (item, allocation) in order.items.iter().zip(&allocations) {
         let line = StockLine { order_id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
-        reserve(&mut batch, moment, line, allocation, status);
+        reserve(&mut batch, context, line, allocation, status);
     }
-    create_remotely(gateway, &mut payment, &order, moment, &mut batch);
+    create_remotely(gateway, &mut payment, &order, context, &mut batch);
     batch.write(Change::Insert(payment.clone()));
-    record(&mut batch, moment, order_id, "placed", role, format!("Order {} was placed.", order.number));
-    batch.event(moment, EventKind::OrderPlaced, order_id, placed_data(&order));
-    mail_buyer(&mut batch, moment, order_id, OrderNews::Placed);
+    record(&mut batch, context, order_id, "placed", role, format!("Order {} was placed.", order.number));
+    batch.event(context, EventKind::OrderPlaced, order_id, placed_data(&order));
+    mail_buyer(&mut batch, context, order_id, OrderNews::Placed);
     if order.payment_status == PaymentStatus::Paid {
-        batch.event(moment, EventKind::OrderPaid, order_id, event_data(&order));
+        batch.event(context, EventKind::OrderPaid, order_id, event_data(&order));
     }
     Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
 }
@@ -191,11 +191,11 @@ fn new_order(
     items: Vec<OrderItem>,
     priced: Priced,
     agreed: Agreed,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Order {
     Order {
         id,
-        number: draw_number(moment),
+        number: draw_number(context),
         cart_id: cart.id,
         customer_id: cart.customer_id,
         claimed_at: None,
@@ -221,11 +221,11 @@ fn new_order(
         payment_status: PaymentStatus::NotPaid,
         fulfillment_status: FulfillmentStatus::Unfulfilled,
         note: agreed.note,
-        placed_at: moment.now(),
+        placed_at: context.now(),
         canceled_at: None,
         hold_until: agreed.hold_until.filter(|_| priced.total > Amount::ZERO),
         ships_unpaid: agreed.ships_unpaid,
-        updated_at: moment.draws_at(),
+        updated_at: context.draws_at(),
         version: 1,
     }
 }
@@ -236,12 +236,12 @@ fn check_unpaid(
     rules: &PriceRules,
     max_unpaid: Option<u32>,
     hold_until: Option<Timestamp>,
-    moment: &Moment,
+    context: &DecisionContext,
 ) -> Result<()> {
     match max_unpaid.filter(|_| order.is_unpaid()) {
         Some(limit) if rules.unpaid_orders >= i64::from(limit) => {
             // Orders that wait without limit end when they are paid or canceled: retry in an hour.
-            let wait = hold_until.map_or(3_600, |until| (until - moment.now()).num_seconds());
+            let wait = hold_until.map_or(3_600, |until| (until - context.now()).num_seconds());
             Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) })
         }
         _ => Ok(()),
@@ -249,21 +249,21 @@ fn check_unpaid(
 }
 
 /// Requires that everything that the price depends on has not changed since it was read.
-fn require_unchanged(batch: &mut Batch, order: &Order, goods: &Goods, quote: &Quote) {
+fn require_unchanged(batch: &mut Batch, order: &Order, goods: &CartContents, quote: &Quote) {
     for product in &goods.products {
         batch.require_unchanged(product);
     }
     batch.require_unchanged(&quote.zone);
     batch.require_unchanged(&quote.method);
     for rate in order.explanation.taxes.iter().flat_map(UsedTaxRate::own) {
-        batch.require(Require::Version(Entity::TaxRate, rate.id.0, rate.version));
+        batch.require(Precondition::Version(Entity::TaxRate, rate.id.0, rate.version));
     }
 }
 
 /// The input of the pricing pipeline.
 pub(in crate::orders) fn basket<'a>(
     cart: &'a Cart,
-    lines: &'a [Line<'a>],
+    lines: &'a [BasketLine<'a>],
     quote: Option<&'a Quote>,
     now: Timestamp,
 ) -> Basket<'a> {
@@ -279,17 +279,18 @@ pub(in crate::orders) fn basket<'a>(
 
 /// Prices the order. Coupons without effect are ignored, as the cart announced. A coupon that can no longer be used is
 /// an error, because the buyer was promised a lower price.
-fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Priced> {
-    let Terms { cart, goods, quote, rules, taxes, .. } = *terms;
-    let line =
-        |item: &OrderItem| Some(Line { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? });
+fn agree(pricing_input: &PricingInput<'_>, items: &[OrderItem], context: &DecisionContext) -> Result<Priced> {
+    let PricingInput { cart, goods, quote, rules, taxes, .. } = *pricing_input;
+    let line = |item: &OrderItem| {
+        Some(BasketLine { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? })
+    };
     let lines: Vec<_> = items.iter().filter_map(line).collect();
-    let mut priced = price(&basket(cart, &lines, quote, moment.now()), rules, taxes);
+    let mut priced = price(&basket(cart, &lines, quote, context.now()), rules, taxes);
     if priced.subtotal > Amount::MAX || priced.total > Amount::MAX {
         return Err(Error::invalid("cart", "The total is too large."));
     }
     for Coupon { code, outcome } in std::mem::take(&mut priced.coupons) {
-        if let Outcome::Gone(why) = outcome {
+        if let CouponOutcome::Gone(why) = outcome {
             return Err(Error::CouponNotApplicable { code, reason: why.into_owned() });
         }
     }
@@ -297,14 +298,14 @@ fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Pric
 }
 
 /// The order lines, at current prices.
-fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderItem>> {
-    let line = |item: &crate::model::cart::CartItem, moment: &mut Moment| {
+fn lines(cart: &Cart, goods: &CartContents, context: &mut DecisionContext) -> Result<Vec<OrderItem>> {
+    let line = |item: &crate::model::cart::CartItem, context: &mut DecisionContext| {
         let Some((product, variant)) = goods.on_sale(item.variant_id, cart.currency) else {
             let sku = goods.find(item.variant_id).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
             return Err(Error::OutOfStock { sku, available: 0 });
         };
         Ok(OrderItem {
-            id: moment.id(),
+            id: context.id(),
             product_id: product.id,
             variant_id: variant.id,
             sku: variant.sku.clone(),
@@ -319,11 +320,11 @@ fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderIte
             line_total: variant.price.times(item.quantity)?,
         })
     };
-    cart.items.iter().map(|item| line(item, moment)).collect()
+    cart.items.iter().map(|item| line(item, context)).collect()
 }
 
 /// Allocates each line. If two lines have the same variant, the second gets what the first left.
-fn serve(items: &[OrderItem], goods: &Goods) -> Result<Vec<Allocation>> {
+fn serve(items: &[OrderItem], goods: &CartContents) -> Result<Vec<Allocation>> {
     let mut levels: BTreeMap<VariantId, Vec<StockLevel>> = BTreeMap::new();
     let mut allocations = Vec::with_capacity(items.len());
     for item in items {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{CatalogWrite, OutboxWrite, Require, RowWrite, Write};
+use crate::batch::{CatalogWrite, OutboxWrite, Precondition, RowWrite, Write};
 use crate::cart::operations::fixtures::{cart, goods};
 use crate::gateway::{ChargeLimits, ManualGateway};
 use crate::model::cart::CartItem;
@@ -9,7 +9,7 @@ use crate::model::catalog::{Counter, UsesDelta};
 use crate::model::outbox::Event;
 use crate::model::shipping::{Method, Rate, Zone};
 use crate::money::Currency;
-use crate::orders::tests::{address, moment};
+use crate::orders::tests::{address, context};
 use crate::validate;
 
 static ON_TRUST: std::sync::LazyLock<ManualGateway> = std::sync::LazyLock::new(ManualGateway::default);
@@ -18,22 +18,22 @@ static PREPAID: std::sync::LazyLock<ManualGateway> =
 
 /// A cart of (price, on hand, quantity), shipped for `shipping`.
 pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
-    let mut moment = crate::cart::operations::fixtures::moment();
+    let mut context = crate::cart::operations::fixtures::context();
     let things: Vec<_> = lines.iter().map(|(price, on_hand, _)| (*price, *on_hand)).collect();
     let goods = goods(&things);
     let mut cart = cart();
     for (product, (.., quantity)) in goods.products.iter().zip(lines) {
-        cart.items.push(CartItem { id: moment.id(), variant_id: product.variants[0].id, quantity: *quantity });
+        cart.items.push(CartItem { id: context.id(), variant_id: product.variants[0].id, quantity: *quantity });
     }
     let zone = Zone {
-        id: moment.id(),
+        id: context.id(),
         name: "World".into(),
         countries: vec!["*".into()],
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 3,
     };
     let method = Method {
-        id: moment.id(),
+        id: context.id(),
         name: "Post".into(),
         zone_id: zone.id,
         carrier: Some("Royal Mail".into()),
@@ -43,7 +43,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
         min_days: None,
         max_days: None,
         active: true,
-        created_at: moment.now(),
+        created_at: context.now(),
         version: 4,
     };
     Placement {
@@ -57,7 +57,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
         billing_address: address(),
         email: validate::email("Ada@Example.com".into()).unwrap(),
         gateway: &*ON_TRUST,
-        hold_until: Some(moment.now() + chrono::TimeDelta::minutes(30)),
+        hold_until: Some(context.now() + chrono::TimeDelta::minutes(30)),
         expected_total: None,
         note: "Ring twice".into(),
         role: "guest",
@@ -85,7 +85,7 @@ fn events(batch: &Batch) -> Vec<&Event> {
 fn an_order_freezes_what_was_agreed() {
     let placement = placement(&[(1999, 5, 2), (500, 5, 1)], 450);
     let (cart, goods) = (placement.cart.clone(), placement.goods.clone());
-    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    let Decision { batch, reply } = place(placement, &mut context()).unwrap();
     let order = &reply.order;
     assert_eq!((order.subtotal, order.shipping_total, order.total), (Amount(4498), Amount(450), Amount(4948)));
     assert_eq!((order.items[0].line_total, order.items[1].line_total), (Amount(3998), Amount(500)));
@@ -103,9 +103,9 @@ fn an_order_freezes_what_was_agreed() {
 
     // Products must not have changed since they were read; stock is guarded by its own writes.
     for product in &goods.products {
-        assert!(batch.requires.contains(&Require::Version(crate::batch::Entity::Product, product.id.0, 1)));
+        assert!(batch.preconditions.contains(&Precondition::Version(crate::batch::Entity::Product, product.id.0, 1)));
     }
-    assert_eq!(batch.requires.len(), goods.products.len() + 2);
+    assert_eq!(batch.preconditions.len(), goods.products.len() + 2);
     let closed = batch.writes.iter().find_map(|write| match write {
         Write::Row(crate::batch::RowWrite::Cart(Change::Update(cart))) => Some(cart),
         _ => None,
@@ -143,7 +143,7 @@ fn a_total_is_rounded_for_its_gateway_or_refused() {
         let gateway = Choosy(limits);
         let placement =
             Placement { gateway: &gateway, expected_total: expected.map(Amount), ..placement(&[(price, 5, 1)], 0) };
-        place(placement, &mut moment()).map(|decision| {
+        place(placement, &mut context()).map(|decision| {
             let OrderView { order, payments, .. } = decision.reply;
             assert_eq!(payments[0].amount, order.total);
             assert_eq!(order.total.0, order.subtotal.0 + order.explanation.rounding().0);
@@ -172,7 +172,7 @@ fn a_total_is_rounded_for_its_gateway_or_refused() {
 fn a_prepaid_order_holds_its_stock_for_a_while() {
     let placement = Placement { gateway: &*PREPAID, ..placement(&[(1999, 5, 2)], 450) };
     let until = placement.hold_until;
-    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    let Decision { batch, reply } = place(placement, &mut context()).unwrap();
     assert_eq!((reply.order.hold_until, reply.order.ships_unpaid), (until, false));
     assert_eq!(reservations(&batch), [(ReservationStatus::Held, 2)]);
 }
@@ -181,7 +181,7 @@ fn a_prepaid_order_holds_its_stock_for_a_while() {
 fn an_order_that_ships_unpaid_waits_for_its_payment_too() {
     let placement = placement(&[(1999, 5, 2)], 450);
     let until = placement.hold_until;
-    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    let Decision { batch, reply } = place(placement, &mut context()).unwrap();
     assert_eq!((reply.order.hold_until, reply.order.ships_unpaid), (until, true));
     assert_eq!(reservations(&batch), [(ReservationStatus::Committed, 2)]);
 }
@@ -189,7 +189,7 @@ fn an_order_that_ships_unpaid_waits_for_its_payment_too() {
 #[test]
 fn an_order_that_costs_nothing_waits_for_nothing() {
     let placement = Placement { gateway: &*PREPAID, ..placement(&[(0, 5, 2)], 0) };
-    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    let Decision { batch, reply } = place(placement, &mut context()).unwrap();
     assert_eq!((reply.order.payment_status, reply.order.hold_until), (PaymentStatus::Paid, None));
     assert_eq!(reservations(&batch), [(ReservationStatus::Committed, 2)]);
     let kinds: Vec<_> = events(&batch).iter().map(|event| event.kind).collect();
@@ -198,33 +198,33 @@ fn an_order_that_costs_nothing_waits_for_nothing() {
 
 #[test]
 fn what_cannot_be_served_is_named() {
-    let refused = place(placement(&[(1999, 5, 2), (500, 3, 4)], 0), &mut moment()).unwrap_err();
+    let refused = place(placement(&[(1999, 5, 2), (500, 3, 4)], 0), &mut context()).unwrap_err();
     assert!(matches!(refused, Error::OutOfStock { sku, available: 3 } if sku == "SKU-1"));
 
     let mut gone = placement(&[(1999, 5, 2)], 0);
     gone.goods.products[0].variants[0].archived = true;
-    let refused = place(gone, &mut moment()).unwrap_err();
+    let refused = place(gone, &mut context()).unwrap_err();
     assert!(matches!(refused, Error::OutOfStock { sku, available: 0 } if sku == "SKU-0"));
 
-    let refused = place(placement(&[], 0), &mut moment()).unwrap_err();
+    let refused = place(placement(&[], 0), &mut context()).unwrap_err();
     assert!(matches!(refused, Error::CartEmpty));
 }
 
 #[test]
 fn two_lines_of_one_variant_share_its_stock() {
     let mut twice = placement(&[(100, 5, 3)], 0);
-    let second = CartItem { id: moment().id(), quantity: 3, ..twice.cart.items[0].clone() };
+    let second = CartItem { id: context().id(), quantity: 3, ..twice.cart.items[0].clone() };
     twice.cart.items.push(second);
-    let refused = place(twice, &mut moment()).unwrap_err();
+    let refused = place(twice, &mut context()).unwrap_err();
     assert!(matches!(refused, Error::OutOfStock { available: 2, .. }));
 }
 
 #[test]
 fn the_buyer_agrees_to_a_total() {
     let with = |total| Placement { expected_total: Some(Amount(total)), ..placement(&[(1999, 5, 1)], 450) };
-    assert!(place(with(2449), &mut moment()).is_ok());
+    assert!(place(with(2449), &mut context()).is_ok());
     for other in [2448, 2450, 0] {
-        let refused = place(with(other), &mut moment()).unwrap_err();
+        let refused = place(with(other), &mut context()).unwrap_err();
         assert!(matches!(refused, Error::TotalChanged { total } if total == "24.49"));
     }
 }
@@ -232,7 +232,7 @@ fn the_buyer_agrees_to_a_total() {
 #[test]
 fn a_total_beyond_all_bounds_is_refused_in_words() {
     for lines in [[(Amount::MAX.0, 9_999, 9_999)], [(Amount::MAX.0, 9, 1)]] {
-        assert_eq!(place(placement(&lines, 1), &mut moment()).unwrap_err().code(), "invalid");
+        assert_eq!(place(placement(&lines, 1), &mut context()).unwrap_err().code(), "invalid");
     }
 }
 
@@ -242,7 +242,7 @@ proptest! {
         lines in proptest::collection::vec((0_i64..1_000_000_000, 1_i64..10_000), 1..20), shipping in 0_i64..100_000,
     ) {
         let lines: Vec<_> = lines.into_iter().map(|(price, quantity)| (price, quantity, quantity)).collect();
-        let order = place(placement(&lines, shipping), &mut moment()).unwrap().reply.order;
+        let order = place(placement(&lines, shipping), &mut context()).unwrap().reply.order;
         for item in &order.items {
             prop_assert_eq!(item.line_total.0, item.unit_price.0 * item.quantity);
         }
@@ -257,7 +257,7 @@ fn a_buyer_has_so_many_orders_that_wait_for_their_payment() {
     let with = |unpaid_orders, price| {
         let mut placement = Placement { max_unpaid: Some(2), ..placement(&[(price, 5, 1)], 0) };
         placement.rules.unpaid_orders = unpaid_orders;
-        place(placement, &mut moment())
+        place(placement, &mut context())
     };
     let counted = |batch: &Batch| {
         batch.writes.iter().find_map(|write| match write {

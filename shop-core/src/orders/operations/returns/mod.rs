@@ -8,7 +8,7 @@ use self::shipping::{pass_on_shipping, take_back_shipping};
 use super::cancel::{Reason, cancel};
 use super::pending::ask_for_less;
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::ReturnId;
 use crate::lifecycle::{
@@ -22,14 +22,14 @@ use crate::money::Amount;
 use crate::orders::OrderView;
 use crate::orders::input::CheckedReturn;
 use crate::payments::operations::{Repayment, give_back, left, refunded_line};
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 /// The most returns of one order: more than any order needs, but a limit for endless requests and cancellations.
 const MAX_RETURNS: usize = 100;
 
 /// A transition of a return.
 #[derive(Debug, Clone)]
-pub(in crate::orders) enum Step {
+pub(in crate::orders) enum ReturnTransition {
     /// Staff approve it.
     Approve,
     /// Staff reject it, for this reason.
@@ -52,7 +52,7 @@ pub(in crate::orders) fn request_return(
     returns: &[Return],
     input: CheckedReturn,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Return>> {
     let OrderState { order, payments, shipments, .. } = state;
     let wanted = ordered_lines(&order, input.items.iter().map(|item| (item.order_item_id, item.quantity)))?;
@@ -69,10 +69,10 @@ pub(in crate::orders) fn request_return(
         lines.push((line, item.quantity, item.reason));
     }
     let status = ReturnStatus::Requested;
-    let opening = Opening { id: moment.id(), lines, note: input.note, status, shipping: Amount::ZERO };
-    let mut batch = Batch::new(moment);
-    let requested = open_return(&order, returns, opening, role, moment, &mut batch)?;
-    settle(order, &payments, &shipments, moment, &mut batch);
+    let opening = Opening { id: context.id(), lines, note: input.note, status, shipping: Amount::ZERO };
+    let mut batch = Batch::new(context);
+    let requested = open_return(&order, returns, opening, role, context, &mut batch)?;
+    settle(order, &payments, &shipments, context, &mut batch);
     Ok(Decision { batch, reply: requested })
 }
 
@@ -104,28 +104,28 @@ pub(super) fn open_return(
     returns: &[Return],
     opening: Opening<'_>,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Return> {
     not_too_many(returns)?;
     let Opening { id, lines, note, status, shipping } = opening;
     let line = |(line, quantity, reason)| return_line(order, line, returns, quantity, reason);
     let items = lines.into_iter().map(line).collect::<Result<Vec<_>>>()?;
-    let opened = new_return(order, id, items, note, moment)?;
+    let opened = new_return(order, id, items, note, context)?;
     let opened = Return { status, refund_amount: opened.refund_amount.plus(shipping)?, ..opened };
     batch.write(Change::Insert(opened.clone()));
-    tell_return(batch, moment, &opened);
+    tell_return(batch, context, &opened);
     let (event, what) = match status {
         ReturnStatus::Requested => ("return_requested", "are to be returned"),
         _ => ("return_approved", "may be returned"),
     };
-    record(batch, moment, order.id, event, role, detail(order, &opened, what));
+    record(batch, context, order.id, event, role, detail(order, &opened, what));
     Ok(opened)
 }
 
 /// The context of a step of a return, besides the order.
 #[derive(Clone, Copy)]
-pub(in crate::orders) struct Around<'a> {
+pub(in crate::orders) struct ReturnContext<'a> {
     /// All returns of the order.
     pub(in crate::orders) returns: &'a [Return],
     /// Stock levels of the variants to put back.
@@ -135,7 +135,7 @@ pub(in crate::orders) struct Around<'a> {
 }
 
 /// Applies a step to a return, with its effects on stock, payments and order. `before` is one of the returns in
-/// `around`.
+/// `return_context`.
 ///
 /// A return of an order that was never paid is completed when it is received. If that leaves nothing of the order, the
 /// order is canceled too. The shipping refund of a withdrawal is paid with the last of its goods.
@@ -144,67 +144,79 @@ pub(in crate::orders) struct Around<'a> {
 /// [`Error::InvalidTransition`] if the return's status does not allow the step, or no location takes the goods.
 pub(in crate::orders) fn step_return(
     mut state: OrderState,
-    around: Around<'_>,
+    return_context: ReturnContext<'_>,
     before: &Return,
-    step: &Step,
+    step: &ReturnTransition,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Return>> {
     use ReturnStatus as S;
     let (after, event, what) = match (before.status, step) {
-        (S::Requested, Step::Approve) => (S::Approved, "return_approved", "may be returned"),
-        (S::Requested, Step::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
-        (S::Requested | S::Approved, Step::Cancel) => (S::Canceled, "return_canceled", "are kept after all"),
-        (S::Approved, Step::Receive { restock: true }) => {
+        (S::Requested, ReturnTransition::Approve) => (S::Approved, "return_approved", "may be returned"),
+        (S::Requested, ReturnTransition::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
+        (S::Requested | S::Approved, ReturnTransition::Cancel) => {
+            (S::Canceled, "return_canceled", "are kept after all")
+        }
+        (S::Approved, ReturnTransition::Receive { restock: true }) => {
             (S::Received, "return_received", "came back and lie in stock again")
         }
-        (S::Approved, Step::Receive { restock: false }) => {
+        (S::Approved, ReturnTransition::Receive { restock: false }) => {
             (S::Received, "return_received", "came back and were written off")
         }
-        (S::Received, Step::Refund) => (S::Completed, "return_completed", "are settled"),
+        (S::Received, ReturnTransition::Refund) => (S::Completed, "return_completed", "are settled"),
         (is, step) => {
-            let (is, step) = (is.word(), step.participle());
+            let (is, step) = (is.as_str(), step.participle());
             return Err(Error::transition(format!("A return that is {is} cannot be {step}.")));
         }
     };
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     if let Some(news) = step.news(before.id) {
-        mail_buyer(&mut batch, moment, state.order.id, news);
+        mail_buyer(&mut batch, context, state.order.id, news);
     }
     let was_paid = state.order.is_paid();
     let unpaid = is_unpaid(&state);
     let completes = after == S::Completed || (after == S::Received && unpaid);
-    let (order, returns) = (&mut state.order, around.returns);
+    let (order, returns) = (&mut state.order, return_context.returns);
     let before = &match after {
-        S::Rejected | S::Canceled => take_back_shipping(order, returns, before, moment, &mut batch)?,
-        _ if completes => pass_on_shipping(order, returns, before, moment, &mut batch)?,
+        S::Rejected | S::Canceled => take_back_shipping(order, returns, before, context, &mut batch)?,
+        _ if completes => pass_on_shipping(order, returns, before, context, &mut batch)?,
         _ => before.clone(),
     };
     let status = if completes { S::Completed } else { after };
-    let mut changed = Return { status, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
+    let mut changed = Return { status, updated_at: context.now(), version: before.version + 1, ..before.clone() };
     match step {
-        Step::Reject(reason) => changed.rejection.clone_from(reason),
-        Step::Receive { restock: true } => {
+        ReturnTransition::Reject(reason) => changed.rejection.clone_from(reason),
+        ReturnTransition::Receive { restock: true } => {
             changed.restocked = true;
-            restock_returned(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
+            restock_returned(
+                &state.reservations,
+                return_context.returns,
+                &before.items,
+                return_context.levels,
+                context,
+                &mut batch,
+            )?;
         }
-        Step::Approve | Step::Cancel | Step::Refund | Step::Receive { restock: false } => {}
+        ReturnTransition::Approve
+        | ReturnTransition::Cancel
+        | ReturnTransition::Refund
+        | ReturnTransition::Receive { restock: false } => {}
     }
     let payments = state.payments.clone();
     if completes {
-        changed.amount_refunded = complete(&mut state, before, role, moment, &mut batch)?;
+        changed.amount_refunded = complete(&mut state, before, role, context, &mut batch)?;
     }
     batch.write(Change::Update(changed.clone()));
-    tell_return(&mut batch, moment, &changed);
-    record(&mut batch, moment, state.order.id, event, role, detail(&state.order, &changed, what));
+    tell_return(&mut batch, context, &changed);
+    record(&mut batch, context, state.order.id, event, role, detail(&state.order, &changed, what));
     let ends = completes && unpaid && state.order.is_empty();
     if ends && state.order.status == OrderStatus::Placed {
-        cancel_unpaid(state, was_paid, around.is_remote, role, moment, &mut batch)?;
+        cancel_unpaid(state, was_paid, return_context.is_remote, role, context, &mut batch)?;
     } else {
         if completes {
-            ask_for_less(&mut state, &payments, around.is_remote, role, moment, &mut batch)?;
+            ask_for_less(&mut state, &payments, return_context.is_remote, role, context, &mut batch)?;
         }
-        settle_from(was_paid, state.order, &state.payments, &state.shipments, moment, &mut batch);
+        settle_from(was_paid, state.order, &state.payments, &state.shipments, context, &mut batch);
     }
     Ok(Decision { batch, reply: changed })
 }
@@ -220,7 +232,7 @@ fn complete(
     state: &mut OrderState,
     returned: &Return,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Amount> {
     let worth = returned.refund_amount;
@@ -246,7 +258,7 @@ fn complete(
     let mut goods: Vec<_> = goods.collect();
     goods.extend(state.order.refunded_shipping(state.order.shipping_refund_of(returned.id)));
     let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
-    let given = give_back(state, amount, repayment, moment, batch)?;
+    let given = give_back(state, amount, repayment, context, batch)?;
     // Rounding for the gateway may refund slightly more than the goods are worth.
     Ok(given.min(worth))
 }
@@ -257,22 +269,22 @@ fn cancel_unpaid(
     was_paid: bool,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let view = OrderView { order: order.clone(), payments: payments.clone(), shipments: shipments.clone() };
-    match cancel(view, &reservations, Reason::Returned(role), is_remote, moment) {
+    match cancel(view, &reservations, Reason::Returned(role), is_remote, context) {
         Ok(decision) => batch.append(decision.batch),
         Err(Error::InvalidTransition { .. } | Error::RequestInProgress) => {
-            settle_from(was_paid, order, &payments, &shipments, moment, batch);
+            settle_from(was_paid, order, &payments, &shipments, context, batch);
         }
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
-impl Step {
+impl ReturnTransition {
     /// The operation under which idempotency records are kept; must never change.
     pub(in crate::orders) fn operation(&self) -> &'static str {
         match self {

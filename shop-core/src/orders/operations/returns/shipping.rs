@@ -1,7 +1,7 @@
 //! The shipping refund after a withdrawal from the whole order: paid with the last of the goods.
 
 use crate::batch::{Batch, Change};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::id::ReturnId;
 use crate::lifecycle::tell_return;
@@ -31,13 +31,13 @@ pub(in crate::orders::operations) fn promise_shipping(
     order: &mut Order,
     returned: &Return,
     shipping: Amount,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
     let changed = with_shipping(order, returned, shipping)?;
-    let changed = Return { updated_at: moment.now(), version: changed.version + 1, ..changed };
+    let changed = Return { updated_at: context.now(), version: changed.version + 1, ..changed };
     batch.write(Change::Update(changed.clone()));
-    tell_return(batch, moment, &changed);
+    tell_return(batch, context, &changed);
     Ok(())
 }
 
@@ -47,7 +47,7 @@ pub(super) fn pass_on_shipping(
     order: &mut Order,
     returns: &[Return],
     returned: &Return,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Return> {
     let shipping = order.shipping_refund_of(returned.id);
@@ -55,7 +55,7 @@ pub(super) fn pass_on_shipping(
         return Ok(returned.clone());
     };
     let sum = order.shipping_refund_of(other.id).plus(shipping)?;
-    promise_shipping(order, other, sum, moment, batch)?;
+    promise_shipping(order, other, sum, context, batch)?;
     with_shipping(order, returned, Amount::ZERO)
 }
 
@@ -64,13 +64,13 @@ pub(super) fn take_back_shipping(
     order: &mut Order,
     returns: &[Return],
     returned: &Return,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Return> {
     for other in returns.iter().filter(|one| one.id != returned.id) {
         let is_promised = other.status.is_live() && other.status != ReturnStatus::Completed;
         if is_promised && order.shipping_refund_of(other.id) > Amount::ZERO {
-            promise_shipping(order, other, Amount::ZERO, moment, batch)?;
+            promise_shipping(order, other, Amount::ZERO, context, batch)?;
         }
     }
     with_shipping(order, returned, Amount::ZERO)

@@ -9,13 +9,13 @@ use crate::model::outbox::EventKind;
 use crate::model::payments::PaymentState;
 use crate::model::shipping::ShipmentStatus;
 use crate::orders::input::CheckedReturnItem;
-use crate::orders::tests::{moment, order, payment, reservation, shipment};
+use crate::orders::tests::{context, order, payment, reservation, shipment};
 
 /// An order with its returns, to which batches are applied.
 struct Story {
     state: OrderState,
     returns: Vec<Return>,
-    moment: Moment,
+    context: DecisionContext,
 }
 
 impl Story {
@@ -31,7 +31,7 @@ impl Story {
         let shipments = vec![shipment(&order, ShipmentStatus::Shipped, shipped)];
         let order = Order { amount_paid: order.total, payment_status: PaymentStatus::Paid, ..order };
         let state = OrderState { order, payments, shipments, reservations, limits: std::collections::HashMap::new() };
-        Self { state, returns: Vec::new(), moment: moment() }
+        Self { state, returns: Vec::new(), context: context() }
     }
 
     fn levels(&self) -> Vec<StockLevel> {
@@ -87,29 +87,29 @@ impl Story {
             reason: "too small".to_owned(),
         };
         let input = CheckedReturn { items: lines.map(item).collect(), note: String::new() };
-        let decided = request_return(self.state.clone(), &self.returns, input, "customer", &mut self.moment)?;
+        let decided = request_return(self.state.clone(), &self.returns, input, "customer", &mut self.context)?;
         self.apply(decided.batch);
         Ok(decided.reply.id)
     }
 
-    fn step(&mut self, id: ReturnId, step: &Step) -> Result<(Return, i64)> {
+    fn step(&mut self, id: ReturnId, step: &ReturnTransition) -> Result<(Return, i64)> {
         let (state, levels) = (self.state.clone(), self.levels());
         let before = self.returns.iter().find(|returned| returned.id == id).unwrap();
-        let around = Around { returns: &self.returns, levels: &levels, is_remote: &|_| false };
-        let decided = step_return(state, around, before, step, "staff", &mut self.moment)?;
+        let return_context = ReturnContext { returns: &self.returns, levels: &levels, is_remote: &|_| false };
+        let decided = step_return(state, return_context, before, step, "staff", &mut self.context)?;
         let back = self.apply(decided.batch);
         Ok((decided.reply, back))
     }
 
     fn receive(&mut self, id: ReturnId) -> Result<(Return, i64)> {
-        self.step(id, &Step::Receive { restock: true })
+        self.step(id, &ReturnTransition::Receive { restock: true })
     }
 
     /// Takes a return through all steps; returns the refunded amount.
     fn go_through(&mut self, id: ReturnId) -> i64 {
-        self.step(id, &Step::Approve).unwrap();
+        self.step(id, &ReturnTransition::Approve).unwrap();
         self.receive(id).unwrap();
-        self.step(id, &Step::Refund).unwrap().0.amount_refunded.0
+        self.step(id, &ReturnTransition::Refund).unwrap().0.amount_refunded.0
     }
 }
 
@@ -127,10 +127,10 @@ fn no_more_comes_back_than_left_and_is_not_on_its_way() {
     assert_eq!(code(story.request(&[2, 0])), "invalid_transition");
     let second = story.request(&[1, 0]).unwrap();
     assert_eq!(code(story.request(&[1, 0])), "invalid_transition");
-    story.step(first, &Step::Reject("worn".into())).unwrap();
+    story.step(first, &ReturnTransition::Reject("worn".into())).unwrap();
     let third = story.request(&[2, 0]).unwrap();
-    story.step(second, &Step::Approve).unwrap();
-    story.step(second, &Step::Cancel).unwrap();
+    story.step(second, &ReturnTransition::Approve).unwrap();
+    story.step(second, &ReturnTransition::Cancel).unwrap();
     assert_eq!(story.go_through(third), 2000);
     let last = story.request(&[1, 0]).unwrap();
     assert_eq!(story.go_through(last), 1000);
@@ -141,12 +141,12 @@ fn no_more_comes_back_than_left_and_is_not_on_its_way() {
 fn steps_follow_the_one_order() {
     use ReturnStatus as S;
     let steps = [
-        Step::Approve,
-        Step::Reject("no".to_owned()),
-        Step::Cancel,
-        Step::Receive { restock: false },
-        Step::Receive { restock: true },
-        Step::Refund,
+        ReturnTransition::Approve,
+        ReturnTransition::Reject("no".to_owned()),
+        ReturnTransition::Cancel,
+        ReturnTransition::Receive { restock: false },
+        ReturnTransition::Receive { restock: true },
+        ReturnTransition::Refund,
     ];
     let table: [(S, [Option<S>; 6]); 6] = [
         (S::Requested, [Some(S::Approved), Some(S::Rejected), Some(S::Canceled), None, None, None]),
@@ -175,11 +175,11 @@ fn goods_lie_in_stock_again_or_are_written_off() {
     let mut story = Story::of(&[(1000, 3)], &[3]);
     let (first, second) = (story.request(&[2]).unwrap(), story.request(&[1]).unwrap());
     for id in [first, second] {
-        story.step(id, &Step::Approve).unwrap();
+        story.step(id, &ReturnTransition::Approve).unwrap();
     }
     let (back, moved) = story.receive(first).unwrap();
     assert_eq!((back.restocked, moved), (true, 2));
-    let (off, moved) = story.step(second, &Step::Receive { restock: false }).unwrap();
+    let (off, moved) = story.step(second, &ReturnTransition::Receive { restock: false }).unwrap();
     assert_eq!((off.restocked, moved), (false, 0));
 }
 
@@ -220,7 +220,7 @@ fn goods_that_were_never_paid_are_settled_when_they_are_received() {
     let mut story = unpaid(Story::of(&[(1000, 2)], &[2]), 0);
     let (first, second) = (story.request(&[1]).unwrap(), story.request(&[1]).unwrap());
     for id in [first, second] {
-        story.step(id, &Step::Approve).unwrap();
+        story.step(id, &ReturnTransition::Approve).unwrap();
     }
     let (back, moved) = story.receive(first).unwrap();
     assert_eq!((back.status, back.amount_refunded, moved), (ReturnStatus::Completed, Amount::ZERO, 1));
@@ -230,8 +230,8 @@ fn goods_that_were_never_paid_are_settled_when_they_are_received() {
         (order.status, order.amount_payable(), order.amount_due()),
         (OrderStatus::Placed, Amount(1000), Amount(1000))
     );
-    assert_eq!(code(story.step(first, &Step::Refund)), "invalid_transition");
-    let (off, moved) = story.step(second, &Step::Receive { restock: false }).unwrap();
+    assert_eq!(code(story.step(first, &ReturnTransition::Refund)), "invalid_transition");
+    let (off, moved) = story.step(second, &ReturnTransition::Receive { restock: false }).unwrap();
     assert_eq!((off.status, moved), (ReturnStatus::Completed, 0));
     // Nothing of the order remains.
     let order = &story.state.order;
@@ -245,7 +245,7 @@ fn an_unpaid_return_that_an_earlier_release_received_is_settled_by_its_refund() 
     let mut story = unpaid(Story::of(&[(1000, 1)], &[1]), 0);
     let id = story.request(&[1]).unwrap();
     story.returns[0].status = ReturnStatus::Received;
-    assert_eq!(story.step(id, &Step::Refund).unwrap().0.amount_refunded, Amount::ZERO);
+    assert_eq!(story.step(id, &ReturnTransition::Refund).unwrap().0.amount_refunded, Amount::ZERO);
     assert_eq!(story.state.order.status, OrderStatus::Canceled);
 }
 
@@ -253,12 +253,12 @@ fn an_unpaid_return_that_an_earlier_release_received_is_settled_by_its_refund() 
 fn an_order_with_a_payment_that_cannot_be_called_off_waits_for_it() {
     let mut story = unpaid(Story::of(&[(1000, 1)], &[1]), 0);
     let id = story.request(&[1]).unwrap();
-    story.step(id, &Step::Approve).unwrap();
+    story.step(id, &ReturnTransition::Approve).unwrap();
     story.state.payments[0].remote.mismatch = Some("Another amount.".to_owned());
     let state = story.state.clone();
-    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| true };
-    let step = Step::Receive { restock: false };
-    let decided = step_return(state, around, &story.returns[0], &step, "staff", &mut story.moment).unwrap();
+    let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| true };
+    let step = ReturnTransition::Receive { restock: false };
+    let decided = step_return(state, return_context, &story.returns[0], &step, "staff", &mut story.context).unwrap();
     story.apply(decided.batch);
     assert_eq!((story.returns[0].status, story.state.order.status), (ReturnStatus::Completed, OrderStatus::Placed));
 }
@@ -286,7 +286,7 @@ fn what_was_not_paid_of_returned_goods_is_not_owed() {
 fn goods_that_cost_nothing_are_settled() {
     let mut story = Story::of(&[(0, 1)], &[1]);
     let id = story.request(&[1]).unwrap();
-    story.step(id, &Step::Approve).unwrap();
+    story.step(id, &ReturnTransition::Approve).unwrap();
     assert_eq!(story.receive(id).unwrap().0.status, ReturnStatus::Completed);
 }
 
@@ -296,20 +296,20 @@ fn the_rest_comes_back_once() {
     let open = story.request(&[1]).unwrap();
     let levels = story.levels();
     let rest = |story: &mut Story| {
-        let mut batch = Batch::new(&mut story.moment);
-        return_rest(&story.state, &story.returns, &levels, Amount(1500), &mut story.moment, &mut batch).unwrap();
+        let mut batch = Batch::new(&mut story.context);
+        return_rest(&story.state, &story.returns, &levels, Amount(1500), &mut story.context, &mut batch).unwrap();
         batch
     };
     let batch = rest(&mut story);
     let state = story.state.order.clone();
     let mut settled = batch.clone();
-    settle(state, &story.state.payments, &story.state.shipments, &mut story.moment, &mut settled);
+    settle(state, &story.state.payments, &story.state.shipments, &mut story.context, &mut settled);
     assert_eq!(story.apply(settled), 2, "one of the three is on its way with its own return");
     let done = &story.returns[1];
     assert_eq!((done.status, done.restocked), (ReturnStatus::Completed, true));
     assert_eq!((done.refund_amount, done.amount_refunded), (Amount(2000), Amount(1500)));
     assert!(rest(&mut story).is_empty());
-    story.step(open, &Step::Approve).unwrap();
+    story.step(open, &ReturnTransition::Approve).unwrap();
     assert_eq!(story.receive(open).unwrap().1, 1);
     assert_eq!(code(story.request(&[1])), "invalid_transition");
 }
@@ -319,7 +319,7 @@ fn an_order_has_not_returns_without_end() {
     let mut story = Story::of(&[(1000, 1)], &[1]);
     for _ in 0..MAX_RETURNS {
         let id = story.request(&[1]).unwrap();
-        story.step(id, &Step::Cancel).unwrap();
+        story.step(id, &ReturnTransition::Cancel).unwrap();
     }
     assert_eq!(code(story.request(&[1])), "invalid_transition");
 }
@@ -329,10 +329,10 @@ fn the_history_says_what_and_why() {
     let mut story = Story::of(&[(1000, 2)], &[2]);
     let id = story.request(&[2]).unwrap();
     let before = &story.returns[0];
-    let step = Step::Reject("worn".to_owned());
+    let step = ReturnTransition::Reject("worn".to_owned());
     let state = story.state.clone();
-    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
-    let decided = step_return(state, around, before, &step, "staff", &mut moment()).unwrap();
+    let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let decided = step_return(state, return_context, before, &step, "staff", &mut context()).unwrap();
     let entry = |write: &Write| match write {
         Write::Orders(crate::batch::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
@@ -366,7 +366,7 @@ proptest! {
                 requested.push(id);
             }
             if !keep && requested.len() > 1 {
-                story.step(requested.remove(0), &Step::Cancel).unwrap();
+                story.step(requested.remove(0), &ReturnTransition::Cancel).unwrap();
             }
         }
         while story.request(&[1]).is_ok() {}

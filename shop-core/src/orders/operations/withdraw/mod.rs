@@ -6,10 +6,10 @@
 use chrono::{DateTime, Days, NaiveTime, SecondsFormat};
 use serde_json::json;
 
-use super::cancel_items::{CallOff, call_off_some, cancel_items, settle_called_off, told};
+use super::cancel_items::{BeforeCancellation, call_off_some, cancel_items, settle_called_off, told};
 use super::returns::{Opening, last_outstanding, open_return, promise_shipping};
 use crate::batch::{Batch, Decision};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{DecisionContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::id::ReturnId;
 use crate::lifecycle::{OrderState, event_data, mail_buyer, named, ordered_lines, record, returned, shipped};
@@ -55,14 +55,14 @@ pub(in crate::orders) fn withdraw(
     days: u32,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<WithdrawalReceipt>> {
-    within_period(&state, days, moment.now())?;
+    within_period(&state, days, context.now())?;
     let order = state.order.clone();
     let wanted = wanted(&state, &order, returns, input)?;
     let mut withdrawal = Withdrawal {
-        id: moment.id(),
-        received_at: moment.now(),
+        id: context.id(),
+        received_at: context.now(),
         items: wanted.iter().map(|one| item(one.line, one.off.saturating_add(one.back))).collect(),
         return_id: None,
         shipping_refund: Amount::ZERO,
@@ -72,17 +72,17 @@ pub(in crate::orders) fn withdraw(
     let called_off: i64 = wanted.iter().map(|one| one.off).sum();
     let is_all_off = called_off == remaining;
     if !is_all_off && wanted.iter().any(|one| one.back > 0) {
-        withdrawal.return_id = Some(moment.id::<ReturnId>());
+        withdrawal.return_id = Some(context.id::<ReturnId>());
     }
-    let mut batch = Batch::new(moment);
-    note_receipt(&mut batch, moment, &order, &withdrawal, &wanted, role);
+    let mut batch = Batch::new(context);
+    note_receipt(&mut batch, context, &order, &withdrawal, &wanted, role);
     let after = if is_all_off {
         // Nothing of the order is left, so it is canceled and keeps no money.
         withdrawal.shipping_refund = order.shipping_charged()?.min(order.amount_paid);
         state.order.withdrawals.push(withdrawal.clone());
         let items = wanted.iter().map(|one| item(one.line, one.off)).collect();
         let input = CheckedCancelItems { items, reason: REASON.to_owned(), refund: true };
-        let decision = cancel_items(state, returns, &input, is_remote, role, moment)?;
+        let decision = cancel_items(state, returns, &input, is_remote, role, context)?;
         batch.append(decision.batch);
         decision.reply.order
     } else {
@@ -91,19 +91,19 @@ pub(in crate::orders) fn withdraw(
             match last_outstanding(&order, returns, None).filter(|_| withdrawal.return_id.is_none()) {
                 Some(last) => {
                     let sum = order.shipping_refund_of(last.id).plus(shipping)?;
-                    promise_shipping(&mut state.order, last, sum, moment, &mut batch)?;
+                    promise_shipping(&mut state.order, last, sum, context, &mut batch)?;
                 }
                 None => withdrawal.shipping_refund = shipping,
             }
         }
         state.order.withdrawals.push(withdrawal.clone());
-        withdraw_some(state, returns, &withdrawal, &wanted, is_remote, role, moment, &mut batch)?
+        withdraw_some(state, returns, &withdrawal, &wanted, is_remote, role, context, &mut batch)?
     };
     let mut data = event_data(&after);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("withdrawal".to_owned(), told_of(&withdrawal));
     }
-    batch.event(moment, EventKind::OrderWithdrawn, after.id, data);
+    batch.event(context, EventKind::OrderWithdrawn, after.id, data);
     Ok(Decision { batch, reply: WithdrawalReceipt { order_id: after.id, withdrawal } })
 }
 
@@ -116,15 +116,15 @@ fn withdraw_some(
     wanted: &[Withdrawn<'_>],
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<Order> {
-    let before = CallOff::of(&state);
+    let before = BeforeCancellation::of(&state);
     let off: Vec<_> = wanted.iter().filter(|one| one.off > 0).map(|one| (one.line.clone(), one.off)).collect();
     if !off.is_empty() {
-        record(batch, moment, state.order.id, "items_canceled", role, told(&off, REASON));
+        record(batch, context, state.order.id, "items_canceled", role, told(&off, REASON));
         let shipping = if withdrawal.return_id.is_none() { withdrawal.shipping_refund } else { Amount::ZERO };
-        call_off_some(&mut state, returns, &off, Some(shipping), is_remote, role, moment, batch)?;
+        call_off_some(&mut state, returns, &off, Some(shipping), is_remote, role, context, batch)?;
     }
     if let Some(id) = withdrawal.return_id {
         let lines = wanted.iter().filter(|one| one.back > 0).map(|one| (one.line, one.back, String::new())).collect();
@@ -135,9 +135,9 @@ fn withdraw_some(
             status: ReturnStatus::Approved,
             shipping: withdrawal.shipping_refund,
         };
-        open_return(&state.order, returns, opening, role, moment, batch)?;
+        open_return(&state.order, returns, opening, role, context, batch)?;
     }
-    Ok(settle_called_off(before, state, moment, batch).order)
+    Ok(settle_called_off(before, state, context, batch).order)
 }
 
 /// Refuses withdrawals after the period. It ends, in UTC, with the `days`-th day after the day of the last delivery
@@ -227,7 +227,7 @@ fn item(line: &OrderItem, quantity: i64) -> ShipmentItem {
 /// Adds a history entry, and mails the receipt to the order's address.
 fn note_receipt(
     batch: &mut Batch,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
     order: &Order,
     withdrawal: &Withdrawal,
     wanted: &[Withdrawn<'_>],
@@ -235,7 +235,7 @@ fn note_receipt(
 ) {
     let goods = named(wanted.iter().map(|one| (one.off.saturating_add(one.back), one.line.sku.as_str())));
     let at = withdrawal.received_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-    record(batch, moment, order.id, "withdrawn", role, format!("A withdrawal from {goods} was received at {at}."));
+    record(batch, context, order.id, "withdrawn", role, format!("A withdrawal from {goods} was received at {at}."));
     let items = withdrawal.items.iter();
     let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
     let news = OrderNews::WithdrawalReceived {
@@ -244,7 +244,7 @@ fn note_receipt(
         note: withdrawal.note.clone(),
         return_id: withdrawal.return_id,
     };
-    mail_buyer(batch, moment, order.id, news);
+    mail_buyer(batch, context, order.id, news);
 }
 
 fn told_of(withdrawal: &Withdrawal) -> serde_json::Value {

@@ -7,15 +7,15 @@ use crate::model::pricing::{TaxedShipping, UsedTaxRate};
 use crate::money::Ratio;
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::cancel_items::tests::Story;
-use crate::orders::operations::{Around, Step, request_return, step_return};
+use crate::orders::operations::{ReturnContext, ReturnTransition, request_return, step_return};
 use crate::orders::tests::order as placed;
 
 /// A paid order of two lines at 10.00 and 7.00, shipped for 5.00, while the cheapest method cost 3.00.
-fn sold(parcels: &[(ShipmentStatus, &[i64])]) -> Story {
+fn sold(shipments: &[(ShipmentStatus, &[i64])]) -> Story {
     let mut order = placed(&[(1000, 2), (700, 1)], 500);
     order.shipping_method.cheapest = Some(Amount(300));
     let total = order.total.0;
-    Story::of(order, total, parcels)
+    Story::of(order, total, shipments)
 }
 
 fn withdraw_some(story: &mut Story, quantities: Option<&[i64]>) -> Result<Withdrawal> {
@@ -26,7 +26,7 @@ fn withdraw_some(story: &mut Story, quantities: Option<&[i64]>) -> Result<Withdr
     });
     let input = CheckedWithdrawal { items, note: "Changed my mind".to_owned() };
     let state = story.state.clone();
-    let decided = withdraw(state, &story.returns, &input, 14, &|_| false, "guest", &mut story.moment)?;
+    let decided = withdraw(state, &story.returns, &input, 14, &|_| false, "guest", &mut story.context)?;
     story.apply(decided.batch);
     let withdrawal = decided.reply.withdrawal;
     assert_eq!(story.state.order.withdrawals.last(), Some(&withdrawal));
@@ -35,13 +35,14 @@ fn withdraw_some(story: &mut Story, quantities: Option<&[i64]>) -> Result<Withdr
 
 /// Receives and refunds the return of a withdrawal.
 fn complete(story: &mut Story, withdrawal: &Withdrawal) -> Amount {
-    for step in [Step::Receive { restock: false }, Step::Refund] {
+    for step in [ReturnTransition::Receive { restock: false }, ReturnTransition::Refund] {
         let before = story.returns.iter().find(|one| Some(one.id) == withdrawal.return_id).unwrap().clone();
         if before.status == ReturnStatus::Completed {
             break;
         }
-        let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
-        let decided = step_return(story.state.clone(), around, &before, &step, "staff", &mut story.moment).unwrap();
+        let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| false };
+        let decided =
+            step_return(story.state.clone(), return_context, &before, &step, "staff", &mut story.context).unwrap();
         story.apply(decided.batch);
     }
     story.returns.iter().find(|one| Some(one.id) == withdrawal.return_id).unwrap().amount_refunded
@@ -112,29 +113,30 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
     withdraw_some(&mut story, None).unwrap();
     let (state, before) = (story.state.clone(), story.returns[0].clone());
-    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
-    let canceled = step_return(state, around, &before, &Step::Cancel, "guest", &mut story.moment).unwrap();
+    let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let canceled =
+        step_return(state, return_context, &before, &ReturnTransition::Cancel, "guest", &mut story.context).unwrap();
     story.apply(canceled.batch);
     let again = withdraw_some(&mut story, None).unwrap();
     assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(3000)));
 }
 
 /// Applies a step to the `index`-th return.
-fn step(story: &mut Story, index: usize, step: &Step) {
+fn step(story: &mut Story, index: usize, step: &ReturnTransition) {
     let before = story.returns[index].clone();
-    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
-    let decided = step_return(story.state.clone(), around, &before, step, "guest", &mut story.moment).unwrap();
+    let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let decided = step_return(story.state.clone(), return_context, &before, step, "guest", &mut story.context).unwrap();
     story.apply(decided.batch);
 }
 
 #[test]
 fn who_keeps_something_after_all_gets_no_shipping_back() {
-    let receive = Step::Receive { restock: false };
-    let reject = Step::Reject("Worn".to_owned());
+    let receive = ReturnTransition::Receive { restock: false };
+    let reject = ReturnTransition::Reject("Worn".to_owned());
     // The first of two withdrawals is canceled before or after the goods of the second arrive.
     for steps in [
-        [(0, &Step::Cancel), (1, &receive), (1, &Step::Refund)],
-        [(1, &receive), (1, &Step::Refund), (0, &Step::Cancel)],
+        [(0, &ReturnTransition::Cancel), (1, &receive), (1, &ReturnTransition::Refund)],
+        [(1, &receive), (1, &ReturnTransition::Refund), (0, &ReturnTransition::Cancel)],
     ] {
         let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
         withdraw_some(&mut story, Some(&[2, 0])).unwrap();
@@ -156,7 +158,7 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
     withdraw_some(&mut story, None).unwrap();
     for (index, refunded) in [(1, 700), (0, 3000)] {
         step(&mut story, index, &receive);
-        step(&mut story, index, &Step::Refund);
+        step(&mut story, index, &ReturnTransition::Refund);
         assert_eq!(story.state.order.amount_refunded, Amount(refunded));
     }
 
@@ -165,7 +167,7 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
     let line = story.state.order.items[0].id;
     let items = vec![CheckedReturnItem { order_item_id: line, quantity: 2, reason: String::new() }];
     let input = CheckedReturn { items, note: String::new() };
-    let asked = request_return(story.state.clone(), &[], input, "guest", &mut story.moment).unwrap();
+    let asked = request_return(story.state.clone(), &[], input, "guest", &mut story.context).unwrap();
     story.apply(asked.batch);
     assert_eq!(withdraw_some(&mut story, None).unwrap().shipping_refund, Amount::ZERO);
     step(&mut story, 0, &reject);
@@ -176,7 +178,7 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
     withdraw_some(&mut story, Some(&[2, 0])).unwrap();
     withdraw_some(&mut story, None).unwrap();
-    step(&mut story, 0, &Step::Cancel);
+    step(&mut story, 0, &ReturnTransition::Cancel);
     assert_eq!(story.state.order.amount_refunded, Amount(700));
 }
 
@@ -187,7 +189,7 @@ fn what_came_back_unpaid_is_not_asked_for_any_more() {
     let mut story = Story::of(order, 0, &[(ShipmentStatus::Delivered, &[2, 1])]);
     assert_eq!(story.state.payments[0].amount, Amount(3200));
     withdraw_some(&mut story, Some(&[1, 0])).unwrap();
-    step(&mut story, 0, &Step::Receive { restock: false });
+    step(&mut story, 0, &ReturnTransition::Receive { restock: false });
     assert_eq!(story.returns[0].status, ReturnStatus::Completed);
     assert_eq!((story.state.order.amount_due(), story.state.payments[0].amount), (Amount(2200), Amount(2200)));
 }
@@ -202,7 +204,7 @@ fn a_line_and_a_quantity_must_be_there() {
     let items = Some(vec![ShipmentItem { order_item_id: uuid::Uuid::nil().into(), quantity: 1 }]);
     let input = CheckedWithdrawal { items, note: String::new() };
     let state = Story::of(other, 1, &[]).state;
-    let refused = withdraw(state, &[], &input, 14, &|_| false, "guest", &mut story.moment).unwrap_err();
+    let refused = withdraw(state, &[], &input, 14, &|_| false, "guest", &mut story.context).unwrap_err();
     assert_eq!(refused.code(), "invalid");
 }
 
@@ -276,8 +278,8 @@ proptest! {
         order.shipping_method.cheapest = Some(Amount(cheapest));
         let (total, subtotal) = (order.total.0, order.subtotal.0);
         let has_left = left.iter().sum::<i64>() > 0;
-        let parcels = [(ShipmentStatus::Shipped, left.as_slice())];
-        let mut story = Story::of(order, if is_paid { total } else { 0 }, if has_left { &parcels } else { &[] });
+        let shipments = [(ShipmentStatus::Shipped, left.as_slice())];
+        let mut story = Story::of(order, if is_paid { total } else { 0 }, if has_left { &shipments } else { &[] });
         let mut withdrawals = Vec::new();
         for part in parts.iter().map(|part| Some(part.as_slice())).chain([None]) {
             let is_nothing = part.is_some_and(|part| part.iter().zip(&goods).all(|(quantity, _)| *quantity == 0));
@@ -316,8 +318,8 @@ proptest! {
         let mut order = placed(&goods, shipping);
         order.shipping_method.cheapest = Some(Amount(cheapest));
         let total = order.total.0;
-        let parcels = [(ShipmentStatus::Shipped, left.as_slice())];
-        let mut story = Story::of(order, total, if left.iter().any(|left| *left > 0) { &parcels } else { &[] });
+        let shipments = [(ShipmentStatus::Shipped, left.as_slice())];
+        let mut story = Story::of(order, total, if left.iter().any(|left| *left > 0) { &shipments } else { &[] });
         for (action, index, part) in steps {
             let step = match action {
                 0 => {
@@ -337,21 +339,21 @@ proptest! {
                     };
                     let input = CheckedReturn { items: lines.map(item).collect(), note: String::new() };
                     let returns = story.returns.clone();
-                    let asked = request_return(story.state.clone(), &returns, input, "guest", &mut story.moment);
+                    let asked = request_return(story.state.clone(), &returns, input, "guest", &mut story.context);
                     if let Ok(asked) = asked {
                         story.apply(asked.batch);
                     }
                     continue;
                 }
-                3 => Step::Approve,
-                4 => Step::Reject("Worn".to_owned()),
-                5 => Step::Cancel,
-                6 => Step::Receive { restock: false },
-                _ => Step::Refund,
+                3 => ReturnTransition::Approve,
+                4 => ReturnTransition::Reject("Worn".to_owned()),
+                5 => ReturnTransition::Cancel,
+                6 => ReturnTransition::Receive { restock: false },
+                _ => ReturnTransition::Refund,
             };
             let Some(before) = story.returns.get(index).cloned() else { continue };
-            let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
-            let decided = step_return(story.state.clone(), around, &before, &step, "staff", &mut story.moment);
+            let return_context = ReturnContext { returns: &story.returns, levels: &[], is_remote: &|_| false };
+            let decided = step_return(story.state.clone(), return_context, &before, &step, "staff", &mut story.context);
             if let Ok(decided) = decided {
                 story.apply(decided.batch);
             }

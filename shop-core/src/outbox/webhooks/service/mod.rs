@@ -26,7 +26,7 @@ impl Shop {
 
 /// A webhook with its secret, which is only shown when it is created or replaced.
 #[derive(Debug, Clone)]
-pub struct Revealed {
+pub struct WebhookWithSecret {
     /// The webhook itself.
     pub webhook: Webhook,
     /// `whsec_` and 32 bytes in base 64: the receiver verifies signatures with it.
@@ -56,10 +56,10 @@ impl Webhooks<'_> {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`].
-    pub async fn create(&self, actor: &Actor, input: WebhookInput) -> Result<Revealed> {
+    pub async fn create(&self, actor: &Actor, input: WebhookInput) -> Result<WebhookWithSecret> {
         actor.require_staff()?;
         let input = &input.check(None, self.allow_private())?;
-        let create = |mut moment| async move { Ok(create_webhook(input.clone(), &mut moment)) };
+        let create = |mut context| async move { Ok(create_webhook(input.clone(), &mut context)) };
         self.shop.execute(actor, create).await.map(|webhook| self.reveal(webhook))
     }
 
@@ -87,7 +87,7 @@ impl Webhooks<'_> {
     pub async fn delete(&self, actor: &Actor, id: WebhookId) -> Result<()> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move { Ok(delete_webhook(&self.get(actor, id).await?, &mut moment)) })
+            .execute(actor, |mut context| async move { Ok(delete_webhook(&self.get(actor, id).await?, &mut context)) })
             .await
     }
 
@@ -96,9 +96,9 @@ impl Webhooks<'_> {
     ///
     /// # Errors
     /// As [`Webhooks::get`].
-    pub async fn rotate_secret(&self, actor: &Actor, id: WebhookId) -> Result<Revealed> {
+    pub async fn rotate_secret(&self, actor: &Actor, id: WebhookId) -> Result<WebhookWithSecret> {
         actor.require_staff()?;
-        let rotate = |mut moment| async move { Ok(rotate_secret(&self.get(actor, id).await?, &mut moment)) };
+        let rotate = |mut context| async move { Ok(rotate_secret(&self.get(actor, id).await?, &mut context)) };
         self.shop.execute(actor, rotate).await.map(|webhook| self.reveal(webhook))
     }
 
@@ -126,11 +126,11 @@ impl Webhooks<'_> {
     pub async fn redeliver(&self, actor: &Actor, id: WebhookId, delivery: DeliveryId) -> Result<Delivery> {
         actor.require_staff()?;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let webhook = self.get(actor, id).await?;
                 let delivery = self.shop.store().delivery(delivery).await?;
                 let own = delivery.filter(|delivery| delivery.receiver == webhook.receiver()).ok_or(Error::NotFound)?;
-                redeliver(&webhook, own, &mut moment)
+                redeliver(&webhook, own, &mut context)
             })
             .await
     }
@@ -144,16 +144,16 @@ impl Webhooks<'_> {
         actor.require_staff()?;
         let check = &check;
         self.shop
-            .execute(actor, |mut moment| async move {
+            .execute(actor, |mut context| async move {
                 let before = self.get(actor, id).await?;
-                Ok(update_webhook(&before, check(&before)?, &mut moment))
+                Ok(update_webhook(&before, check(&before)?, &mut context))
             })
             .await
     }
 
-    fn reveal(self, webhook: Webhook) -> Revealed {
+    fn reveal(self, webhook: Webhook) -> WebhookWithSecret {
         let secret = self.shop.keys().webhook_secret(webhook.id, webhook.rotation);
-        Revealed { webhook, secret }
+        WebhookWithSecret { webhook, secret }
     }
 
     fn allow_private(self) -> bool {

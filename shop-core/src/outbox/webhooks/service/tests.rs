@@ -13,17 +13,17 @@ use crate::model::outbox::{Content, EventKind};
 use crate::outbox::MemorySender;
 use crate::store::OutboxRepository as _;
 use crate::testing::{World, block_on, world_with};
-use crate::worker::Progress;
+use crate::worker::RoundSummary;
 
 const URL: &str = "https://hooks.example.com/shop";
 
-struct Hooked {
+struct WebhookTest {
     world: World,
     sender: Arc<MemorySender>,
     staff: Actor,
 }
 
-impl Hooked {
+impl WebhookTest {
     fn new() -> Self {
         let sender = Arc::new(MemorySender::new());
         let world = world_with(|builder| builder.webhook_sender(Arc::clone(&sender) as _));
@@ -35,7 +35,7 @@ impl Hooked {
         self.world.shop.webhooks()
     }
 
-    fn create(&self, fields: Value) -> Revealed {
+    fn create(&self, fields: Value) -> WebhookWithSecret {
         block_on(self.webhooks().create(&self.staff, serde_json::from_value(fields).unwrap())).unwrap()
     }
 
@@ -47,24 +47,24 @@ impl Hooked {
         block_on(self.webhooks().change(&self.staff, id, serde_json::from_value(fields).unwrap()))
     }
 
-    fn happen(&self, kind: EventKind, thing: u128) {
-        block_on(self.world.shop.execute(&Actor::system(), |mut moment| async move {
-            let mut batch = Batch::new(&mut moment);
-            batch.event(&mut moment, kind, Uuid::from_u128(thing), json!({"thing": thing.to_string()}));
+    fn happen(&self, kind: EventKind, subject: u128) {
+        block_on(self.world.shop.execute(&Actor::system(), |mut context| async move {
+            let mut batch = Batch::new(&mut context);
+            batch.event(&mut context, kind, Uuid::from_u128(subject), json!({"thing": subject.to_string()}));
             Ok(Decision { batch, reply: () })
         }))
         .unwrap();
     }
 
-    fn work(&self) -> Progress {
+    fn work(&self) -> RoundSummary {
         block_on(self.world.shop.worker().run_once()).unwrap()
     }
 
     /// The URL and subject of each message sent.
     fn told(&self) -> Vec<(String, String)> {
-        let thing = |body: &str| serde_json::from_str::<Value>(body).unwrap()["data"]["thing"].clone();
+        let subject = |body: &str| serde_json::from_str::<Value>(body).unwrap()["data"]["thing"].clone();
         let text = |value: Value| value.as_str().unwrap().to_owned();
-        self.sender.sent().into_iter().map(|message| (message.url, text(thing(&message.body)))).collect()
+        self.sender.sent().into_iter().map(|message| (message.url, text(subject(&message.body)))).collect()
     }
 
     fn deliveries(&self, id: WebhookId, status: Option<DeliveryStatus>) -> Vec<Delivery> {
@@ -74,11 +74,10 @@ impl Hooked {
 
 #[test]
 fn only_staff_have_to_do_with_webhooks() {
-    let hooked = Hooked::new();
-    let id = hooked.hook(URL, &["*"]).id;
-    let webhooks = hooked.webhooks();
-    for (actor, code) in
-        [(Actor::anonymous(), "not_authenticated"), (hooked.world.customer("bob"), "permission_denied")]
+    let test = WebhookTest::new();
+    let id = test.hook(URL, &["*"]).id;
+    let webhooks = test.webhooks();
+    for (actor, code) in [(Actor::anonymous(), "not_authenticated"), (test.world.customer("bob"), "permission_denied")]
     {
         let refused = [
             block_on(webhooks.list(&actor, &PageRequest::default())).map(|_| ()),
@@ -99,155 +98,155 @@ fn only_staff_have_to_do_with_webhooks() {
 
 #[test]
 fn each_hears_what_it_asked_for() {
-    let hooked = Hooked::new();
-    hooked.hook("https://all.example/", &["*"]);
-    hooked.hook("https://orders.example/", &["order.*", "stock.low"]);
-    hooked.create(json!({"url": "https://paused.example/", "events": ["*"], "active": false}));
-    for (kind, thing) in [(EventKind::OrderPaid, 1), (EventKind::ProductCreated, 2), (EventKind::StockLow, 3)] {
-        hooked.happen(kind, thing);
+    let test = WebhookTest::new();
+    test.hook("https://all.example/", &["*"]);
+    test.hook("https://orders.example/", &["order.*", "stock.low"]);
+    test.create(json!({"url": "https://paused.example/", "events": ["*"], "active": false}));
+    for (kind, subject) in [(EventKind::OrderPaid, 1), (EventKind::ProductCreated, 2), (EventKind::StockLow, 3)] {
+        test.happen(kind, subject);
     }
-    assert_eq!(hooked.work(), Progress { relayed: 3, delivered: 5, failed: 0 });
-    let mut told = hooked.told();
+    assert_eq!(test.work(), RoundSummary { relayed: 3, delivered: 5, failed: 0 });
+    let mut told = test.told();
     told.sort();
-    let told: Vec<_> = told.iter().map(|(url, thing)| format!("{url} {thing}")).collect();
+    let told: Vec<_> = told.iter().map(|(url, subject)| format!("{url} {subject}")).collect();
     let expected = ["all.example/ 1", "all.example/ 2", "all.example/ 3", "orders.example/ 1", "orders.example/ 3"];
     assert_eq!(told, expected.map(|end| format!("https://{end}")));
 }
 
 #[test]
 fn a_failure_is_tried_again_under_the_same_id_and_holds_up_only_its_own_thing() {
-    let hooked = Hooked::new();
-    let (bad, good) = (hooked.hook("https://bad.example/", &["*"]), hooked.hook("https://good.example/", &["*"]));
-    hooked.sender.answer("https://bad.example/", 500);
-    for thing in [1, 1, 2] {
-        hooked.happen(EventKind::OrderPlaced, thing);
+    let test = WebhookTest::new();
+    let (bad, good) = (test.hook("https://bad.example/", &["*"]), test.hook("https://good.example/", &["*"]));
+    test.sender.answer("https://bad.example/", 500);
+    for subject in [1, 1, 2] {
+        test.happen(EventKind::OrderPlaced, subject);
     }
-    assert_eq!(hooked.work(), Progress { relayed: 3, delivered: 3, failed: 2 });
-    let waiting = hooked.deliveries(bad.id, Some(DeliveryStatus::Pending));
+    assert_eq!(test.work(), RoundSummary { relayed: 3, delivered: 3, failed: 2 });
+    let waiting = test.deliveries(bad.id, Some(DeliveryStatus::Pending));
     let tried: Vec<_> = waiting.iter().filter(|delivery| delivery.attempts == 1).collect();
     assert_eq!((waiting.len(), tried.len()), (3, 2));
     for delivery in tried {
         let expected = (Some("the answer was 500".to_owned()), Some(500));
         assert_eq!((delivery.last_error.clone(), delivery.response_status), expected);
     }
-    assert_eq!(hooked.deliveries(good.id, Some(DeliveryStatus::Done)).len(), 3);
+    assert_eq!(test.deliveries(good.id, Some(DeliveryStatus::Done)).len(), 3);
 
-    let first: Vec<_> = hooked.sender.sent().iter().map(|message| (message.url.clone(), message.id)).collect();
-    hooked.sender.clear();
-    hooked.sender.answer("https://bad.example/", 204);
-    hooked.world.clock.advance(TimeDelta::seconds(5));
-    assert_eq!(hooked.work(), Progress { relayed: 0, delivered: 3, failed: 0 });
-    let again = hooked.sender.sent();
+    let first: Vec<_> = test.sender.sent().iter().map(|message| (message.url.clone(), message.id)).collect();
+    test.sender.clear();
+    test.sender.answer("https://bad.example/", 204);
+    test.world.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(test.work(), RoundSummary { relayed: 0, delivered: 3, failed: 0 });
+    let again = test.sender.sent();
     let ids: Vec<EventId> = again.iter().map(|message| message.id).collect();
     assert!(first.iter().filter(|(url, _)| url.contains("bad")).all(|(_, id)| ids.contains(id)));
-    let done = hooked.deliveries(bad.id, Some(DeliveryStatus::Done));
+    let done = test.deliveries(bad.id, Some(DeliveryStatus::Done));
     assert!(done.len() == 3 && done.iter().all(|row| (&row.last_error, row.response_status) == (&None, Some(204))));
 }
 
 #[test]
 fn what_is_answered_otherwise_than_with_success_is_a_failure() {
-    let hooked = Hooked::new();
-    let webhook = hooked.hook(URL, &["*"]);
+    let test = WebhookTest::new();
+    let webhook = test.hook(URL, &["*"]);
     for status in [199, 300, 301, 302, 304, 400, 404, 410, 429, 503] {
-        hooked.sender.answer(URL, status);
-        hooked.happen(EventKind::StockLow, u128::from(status));
-        assert_eq!(hooked.work().failed, 1, "{status}");
+        test.sender.answer(URL, status);
+        test.happen(EventKind::StockLow, u128::from(status));
+        assert_eq!(test.work().failed, 1, "{status}");
     }
-    assert_eq!(hooked.deliveries(webhook.id, Some(DeliveryStatus::Done)), []);
+    assert_eq!(test.deliveries(webhook.id, Some(DeliveryStatus::Done)), []);
 }
 
 #[test]
 fn a_secret_is_shown_when_made_and_replaced_and_signs_for_a_day_beside_the_next() {
-    let hooked = Hooked::new();
-    let Revealed { webhook, secret } = hooked.create(json!({"url": URL, "events": ["*"]}));
+    let test = WebhookTest::new();
+    let WebhookWithSecret { webhook, secret } = test.create(json!({"url": URL, "events": ["*"]}));
     assert!(secret.expose().starts_with("whsec_") && secret.expose().len() == 50);
     assert!(!format!("{webhook:?}").contains(secret.expose()));
-    let rotated = block_on(hooked.webhooks().rotate_secret(&hooked.staff, webhook.id)).unwrap();
+    let rotated = block_on(test.webhooks().rotate_secret(&test.staff, webhook.id)).unwrap();
     assert_ne!(rotated.secret.expose(), secret.expose());
     assert_eq!(rotated.webhook.rotated_at, Some(rotated.webhook.updated_at));
-    let signatures = |thing| {
-        hooked.happen(EventKind::OrderPlaced, thing);
-        hooked.work();
-        hooked.sender.sent().pop().unwrap().signature.split(' ').count()
+    let signatures = |subject| {
+        test.happen(EventKind::OrderPlaced, subject);
+        test.work();
+        test.sender.sent().pop().unwrap().signature.split(' ').count()
     };
     assert_eq!(signatures(1), 2);
-    hooked.world.clock.advance(TimeDelta::hours(24));
+    test.world.clock.advance(TimeDelta::hours(24));
     assert_eq!(signatures(2), 1);
 }
 
 #[test]
 fn a_paused_one_gets_nothing_until_it_is_resumed() {
-    let hooked = Hooked::new();
-    let webhook = hooked.hook(URL, &["*"]);
-    hooked.sender.answer(URL, 500);
-    hooked.happen(EventKind::OrderPlaced, 1);
-    hooked.work();
-    hooked.change(webhook.id, json!({"active": false})).unwrap();
-    hooked.sender.clear();
-    hooked.sender.answer(URL, 200);
-    hooked.happen(EventKind::OrderPlaced, 2);
-    hooked.world.clock.advance(TimeDelta::hours(1));
-    assert_eq!(hooked.work(), Progress { relayed: 1, delivered: 0, failed: 0 });
-    let waiting = hooked.deliveries(webhook.id, None).remove(0);
-    let refused = block_on(hooked.webhooks().redeliver(&hooked.staff, webhook.id, waiting.id)).unwrap_err();
+    let test = WebhookTest::new();
+    let webhook = test.hook(URL, &["*"]);
+    test.sender.answer(URL, 500);
+    test.happen(EventKind::OrderPlaced, 1);
+    test.work();
+    test.change(webhook.id, json!({"active": false})).unwrap();
+    test.sender.clear();
+    test.sender.answer(URL, 200);
+    test.happen(EventKind::OrderPlaced, 2);
+    test.world.clock.advance(TimeDelta::hours(1));
+    assert_eq!(test.work(), RoundSummary { relayed: 1, delivered: 0, failed: 0 });
+    let waiting = test.deliveries(webhook.id, None).remove(0);
+    let refused = block_on(test.webhooks().redeliver(&test.staff, webhook.id, waiting.id)).unwrap_err();
     assert_eq!(refused.code(), "invalid_transition");
     // Pending deliveries go to the current URL.
-    hooked.change(webhook.id, json!({"active": true, "url": "https://new.example/"})).unwrap();
-    assert_eq!(hooked.work().delivered, 1);
-    assert_eq!(hooked.told(), [("https://new.example/".to_owned(), "1".to_owned())]);
+    test.change(webhook.id, json!({"active": true, "url": "https://new.example/"})).unwrap();
+    assert_eq!(test.work().delivered, 1);
+    assert_eq!(test.told(), [("https://new.example/".to_owned(), "1".to_owned())]);
 }
 
 #[test]
 fn a_deleted_one_is_gone_with_what_waited_for_it() {
-    let hooked = Hooked::new();
-    let webhook = hooked.hook(URL, &["*"]);
-    hooked.sender.answer(URL, 500);
-    hooked.happen(EventKind::OrderPlaced, 1);
-    hooked.work();
-    let waiting = hooked.deliveries(webhook.id, None).remove(0);
-    block_on(hooked.webhooks().delete(&hooked.staff, webhook.id)).unwrap();
+    let test = WebhookTest::new();
+    let webhook = test.hook(URL, &["*"]);
+    test.sender.answer(URL, 500);
+    test.happen(EventKind::OrderPlaced, 1);
+    test.work();
+    let waiting = test.deliveries(webhook.id, None).remove(0);
+    block_on(test.webhooks().delete(&test.staff, webhook.id)).unwrap();
     let gone = [
-        block_on(hooked.webhooks().get(&hooked.staff, webhook.id)).map(|_| ()),
-        block_on(hooked.webhooks().delete(&hooked.staff, webhook.id)),
-        block_on(hooked.webhooks().rotate_secret(&hooked.staff, webhook.id)).map(|_| ()),
-        block_on(hooked.webhooks().redeliver(&hooked.staff, webhook.id, waiting.id)).map(|_| ()),
-        hooked.change(webhook.id, json!({})).map(|_| ()),
+        block_on(test.webhooks().get(&test.staff, webhook.id)).map(|_| ()),
+        block_on(test.webhooks().delete(&test.staff, webhook.id)),
+        block_on(test.webhooks().rotate_secret(&test.staff, webhook.id)).map(|_| ()),
+        block_on(test.webhooks().redeliver(&test.staff, webhook.id, waiting.id)).map(|_| ()),
+        test.change(webhook.id, json!({})).map(|_| ()),
     ];
     assert!(gone.iter().all(|result| result.as_ref().unwrap_err().code() == "not_found"));
-    hooked.world.clock.advance(TimeDelta::hours(1));
-    assert_eq!(hooked.work(), Progress::default());
-    assert_eq!(block_on(hooked.world.store.delivery(waiting.id)).unwrap(), None);
+    test.world.clock.advance(TimeDelta::hours(1));
+    assert_eq!(test.work(), RoundSummary::default());
+    assert_eq!(block_on(test.world.store.delivery(waiting.id)).unwrap(), None);
 }
 
 #[test]
 fn a_delivery_can_be_made_again_but_only_by_its_own_webhook() {
-    let hooked = Hooked::new();
-    let (one, other) = (hooked.hook(URL, &["*"]), hooked.hook("https://other.example/", &["*"]));
-    hooked.happen(EventKind::OrderPlaced, 1);
-    hooked.work();
-    let done = hooked.deliveries(one.id, None).remove(0);
-    let foreign = block_on(hooked.webhooks().redeliver(&hooked.staff, other.id, done.id)).unwrap_err();
+    let test = WebhookTest::new();
+    let (one, other) = (test.hook(URL, &["*"]), test.hook("https://other.example/", &["*"]));
+    test.happen(EventKind::OrderPlaced, 1);
+    test.work();
+    let done = test.deliveries(one.id, None).remove(0);
+    let foreign = block_on(test.webhooks().redeliver(&test.staff, other.id, done.id)).unwrap_err();
     assert_eq!(foreign.code(), "not_found");
-    hooked.sender.clear();
-    let again = block_on(hooked.webhooks().redeliver(&hooked.staff, one.id, done.id)).unwrap();
+    test.sender.clear();
+    let again = block_on(test.webhooks().redeliver(&test.staff, one.id, done.id)).unwrap();
     assert_eq!((again.status, again.attempts, again.id), (DeliveryStatus::Pending, 0, done.id));
-    assert_eq!(hooked.work().delivered, 1);
+    assert_eq!(test.work().delivered, 1);
     let Content::Event(event) = &done.content else { panic!("{done:?}") };
-    assert_eq!(hooked.sender.sent().iter().map(|message| message.id).collect::<Vec<_>>(), [event.id]);
+    assert_eq!(test.sender.sent().iter().map(|message| message.id).collect::<Vec<_>>(), [event.id]);
 
     // A dead delivery, too.
-    hooked.sender.answer(URL, 500);
-    hooked.happen(EventKind::OrderPlaced, 2);
+    test.sender.answer(URL, 500);
+    test.happen(EventKind::OrderPlaced, 2);
     for _ in 0..20 {
-        hooked.work();
-        hooked.world.clock.advance(TimeDelta::hours(1));
+        test.work();
+        test.world.clock.advance(TimeDelta::hours(1));
     }
-    let dead = hooked.deliveries(one.id, Some(DeliveryStatus::Dead)).remove(0);
+    let dead = test.deliveries(one.id, Some(DeliveryStatus::Dead)).remove(0);
     assert_eq!(dead.attempts, 15);
-    block_on(hooked.webhooks().redeliver(&hooked.staff, one.id, dead.id)).unwrap();
-    hooked.sender.answer(URL, 200);
-    assert_eq!(hooked.work().delivered, 1);
-    assert_eq!(hooked.deliveries(one.id, Some(DeliveryStatus::Dead)), []);
+    block_on(test.webhooks().redeliver(&test.staff, one.id, dead.id)).unwrap();
+    test.sender.answer(URL, 200);
+    assert_eq!(test.work().delivered, 1);
+    assert_eq!(test.deliveries(one.id, Some(DeliveryStatus::Dead)), []);
 }
 
 #[test]

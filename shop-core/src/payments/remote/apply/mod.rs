@@ -1,7 +1,7 @@
 //! Applies a gateway's response to a payment: one pure function for all sources of responses.
 
-use super::ask::{is_unsettled, next_look};
-use crate::clock::Moment;
+use super::ask::{is_unsettled, next_poll};
+use crate::clock::DecisionContext;
 use crate::error::Result;
 use crate::gateway::{RemoteRefund, Snapshot};
 use crate::model::payments::{Payment, PaymentState, Refund, RefundState};
@@ -33,7 +33,7 @@ pub struct Applied {
 /// Applies a gateway's snapshot of a payment. `None` when it changes nothing: it repeats known facts, or is stale.
 ///
 /// - Money that was received always counts and is never removed; a later decline or end does not change that. Only a
-///   payment that had ended, while `another_lives` on the same order, keeps its state.
+///   payment that had ended, while `has_other_live_payment` on the same order, keeps its state.
 /// - An end without money (`voided`, `expired`, `failed`) is final unless money came.
 /// - A refund goes from pending to succeeded to failed (banks return money), never backwards. A refund that was not
 ///   made through the shop is added.
@@ -46,21 +46,21 @@ pub fn apply_snapshot(
     payment: &Payment,
     snapshot: &Snapshot,
     client_secret: Option<Sealed>,
-    another_lives: bool,
-    moment: &mut Moment,
+    has_other_live_payment: bool,
+    context: &mut DecisionContext,
 ) -> Result<Option<Applied>> {
     let mut after = payment.clone();
     let mismatch = mismatch(payment, snapshot);
     if let Some(why) = &mismatch {
         after.remote.mismatch = Some(why.clone());
-        return Ok((after != *payment).then(|| Applied { mismatch, ..applied(after, moment) }));
+        return Ok((after != *payment).then(|| Applied { mismatch, ..applied(after, context) }));
     }
     after.remote.mismatch = None;
     after.gateway_reference = Some(snapshot.reference.clone());
     after.amount_captured = payment.amount_captured.max(snapshot.captured);
     let reserved = snapshot.authorized.min(payment.amount);
     after.amount_authorized = payment.amount_authorized.max(reserved).max(after.amount_captured);
-    after.state = merged(payment.state, snapshot.state, after.amount_captured > Amount::ZERO, another_lives);
+    after.state = merged(payment.state, snapshot.state, after.amount_captured > Amount::ZERO, has_other_live_payment);
     after.failure = match after.state {
         PaymentState::Authorized | PaymentState::Captured => None,
         _ => snapshot.failure.as_deref().map(shortened),
@@ -70,7 +70,7 @@ pub fn apply_snapshot(
     } else {
         after.remote.client_secret = None;
     }
-    merge_refunds(&mut after, &snapshot.refunds, moment)?;
+    merge_refunds(&mut after, &snapshot.refunds, context)?;
     if after == *payment {
         return Ok(None);
     }
@@ -85,13 +85,13 @@ pub fn apply_snapshot(
     let declined = after.failure.is_some() && after.failure != payment.failure;
     let failure =
         (ended || declined).then(|| after.failure.clone().unwrap_or_else(|| "The payment failed.".to_owned()));
-    Ok(Some(Applied { came, refunded, failed, failure, ..applied(after, moment) }))
+    Ok(Some(Applied { came, refunded, failed, failure, ..applied(after, context) }))
 }
 
 /// Fails refunds that the gateway does not know and for which no call is pending: their call was given up. Only correct
 /// if the payment has not changed since the snapshot was taken.
 pub(crate) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Result<Option<(Payment, Vec<Refund>)>> {
-    if payment.remote.asking.is_some() {
+    if payment.remote.pending_call.is_some() {
         return Ok(None);
     }
     let known = |refund: &Refund| snapshot.refunds.iter().any(|remote| remote.id == Some(refund.id));
@@ -114,18 +114,18 @@ pub(crate) fn refunded(payment: &Payment) -> Result<Amount> {
 }
 
 /// Marks a payment as changed now.
-pub(crate) fn touch(payment: &mut Payment, moment: &Moment) {
-    payment.updated_at = moment.now();
+pub(crate) fn touch(payment: &mut Payment, context: &DecisionContext) {
+    payment.updated_at = context.now();
     payment.version += 1;
-    payment.remote.look_at = is_unsettled(payment).then(|| next_look(payment, moment));
+    payment.remote.poll_at = is_unsettled(payment).then(|| next_poll(payment, context));
 }
 
 pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(MAX_FAILURE_LENGTH).collect()
 }
 
-fn applied(mut payment: Payment, moment: &Moment) -> Applied {
-    touch(&mut payment, moment);
+fn applied(mut payment: Payment, context: &DecisionContext) -> Applied {
+    touch(&mut payment, context);
     Applied { payment, came: Amount::ZERO, refunded: Vec::new(), failed: Vec::new(), failure: None, mismatch: None }
 }
 
@@ -148,17 +148,17 @@ fn mismatch(payment: &Payment, snapshot: &Snapshot) -> Option<String> {
     None
 }
 
-fn merged(ours: PaymentState, theirs: PaymentState, money: bool, another_lives: bool) -> PaymentState {
+fn merged(ours: PaymentState, theirs: PaymentState, money: bool, has_other_live_payment: bool) -> PaymentState {
     use PaymentState::{Authorized, Captured, Expired, Failed, Pending, RequiresAction, Voided};
     match (ours, theirs) {
-        (Voided | Expired | Failed, _) if another_lives => ours,
+        (Voided | Expired | Failed, _) if has_other_live_payment => ours,
         _ if money => Captured,
         (Voided | Expired | Failed | Captured, _) | (Authorized, Pending | RequiresAction) | (_, Captured) => ours,
         (Pending | RequiresAction | Authorized, theirs) => theirs,
     }
 }
 
-fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Moment) -> Result<()> {
+fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], context: &mut DecisionContext) -> Result<()> {
     let mut strangers = Vec::new();
     for theirs in remote {
         let ours = payment.refunds.iter_mut().find(|ours| is_same(ours, theirs));
@@ -185,12 +185,12 @@ fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Mo
         // A refund that does not fit now is added by a later look-up, once a pending refund of ours was refused.
         if theirs.state != RefundState::Failed && theirs.amount > Amount::ZERO && theirs.amount <= room {
             payment.refunds.push(Refund {
-                id: moment.id(),
+                id: context.id(),
                 amount: theirs.amount,
                 state: theirs.state,
                 reason: MADE_ELSEWHERE.to_owned(),
                 gateway_reference: Some(theirs.reference.clone()),
-                created_at: moment.now(),
+                created_at: context.now(),
                 // The payment does not know its tax rates: the caller splits the refund.
                 taxes: Vec::new(),
             });

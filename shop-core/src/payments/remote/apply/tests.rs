@@ -3,9 +3,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::{DeliveryId, RefundId};
-use crate::model::payments::{Asking, Step};
+use crate::model::payments::{GatewayOperation, PendingCall};
 use crate::money::Currency;
-use crate::orders::tests::{moment, order, payment};
+use crate::orders::tests::{context, order, payment};
 
 const TOTAL: i64 = 2500;
 
@@ -40,13 +40,13 @@ fn refund(id: u128, amount: i64, state: RefundState) -> Refund {
         state,
         reason: String::new(),
         gateway_reference: None,
-        created_at: moment().now(),
+        created_at: context().now(),
         taxes: Vec::new(),
     }
 }
 
 fn apply(payment: &Payment, snapshot: &Snapshot) -> Option<Applied> {
-    apply_snapshot(payment, snapshot, None, false, &mut moment()).unwrap()
+    apply_snapshot(payment, snapshot, None, false, &mut context()).unwrap()
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_payment_goes_where_its_gateway_says_and_money_stays() {
 fn money_on_a_payment_that_is_over_counts_beside_one_that_lives() {
     let voided = ours(PaymentState::Voided, 0, 0);
     let snapshot = theirs(PaymentState::Captured, TOTAL, TOTAL);
-    let applied = apply_snapshot(&voided, &snapshot, None, true, &mut moment()).unwrap().unwrap();
+    let applied = apply_snapshot(&voided, &snapshot, None, true, &mut context()).unwrap().unwrap();
     assert_eq!((applied.payment.state, applied.came), (PaymentState::Voided, Amount(TOTAL)));
 }
 
@@ -176,7 +176,7 @@ fn a_refund_that_nobody_asks_for_and_the_gateway_does_not_know_was_lost() {
     snapshot.refunds = vec![remote_refund(9, Some(2), 200, RefundState::Pending)];
     let (after, lost) = without_lost_refunds(&payment, &snapshot).unwrap().unwrap();
     assert_eq!((after.amount_refunded, lost.len()), (Amount(200), 1));
-    payment.remote.asking = Some(Asking { intent: DeliveryId(Uuid::nil()), step: Step::Refund });
+    payment.remote.pending_call = Some(PendingCall { intent: DeliveryId(Uuid::nil()), step: GatewayOperation::Refund });
     assert!(without_lost_refunds(&payment, &snapshot).unwrap().is_none(), "it is being asked for");
 }
 
@@ -185,22 +185,22 @@ fn the_secret_stays_while_the_payment_is_open() {
     let sealed = |text: &str| Some(Sealed::from_stored(text.to_owned()));
     let payment = ours(PaymentState::Pending, 0, 0);
     let open = theirs(PaymentState::RequiresAction, 0, 0);
-    let begun = apply_snapshot(&payment, &open, sealed("a"), false, &mut moment()).unwrap().unwrap().payment;
+    let begun = apply_snapshot(&payment, &open, sealed("a"), false, &mut context()).unwrap().unwrap().payment;
     assert_eq!(begun.remote.client_secret, sealed("a"));
     assert_eq!(apply(&begun, &open), None, "an answer without it does not take it away");
     let paid = apply(&begun, &theirs(PaymentState::Captured, TOTAL, TOTAL)).unwrap().payment;
-    assert_eq!((paid.remote.client_secret, paid.remote.look_at), (None, None));
+    assert_eq!((paid.remote.client_secret, paid.remote.poll_at), (None, None));
 }
 
 proptest! {
     #[test]
     fn the_sums_hold_and_money_never_goes_away_whatever_a_gateway_says(
         states in prop::collection::vec((0_usize..7, 0_i64..3000, 0_i64..3000, prop::collection::vec((0_u128..4, 1_i64..2000, 0_usize..3), 0..4)), 1..8),
-        another_lives: bool,
+        has_other_live_payment: bool,
     ) {
-        use crate::word::Word as _;
+        use crate::string_enum::StringEnum as _;
         let mut payment = ours(PaymentState::Pending, 0, 0);
-        let mut moment = moment();
+        let mut context = context();
         for (state, authorized, captured, refunds) in states {
             let mut snapshot = theirs(PaymentState::ALL[state], authorized, captured);
             snapshot.refunds = refunds.into_iter().map(|(n, amount, state)| {
@@ -209,7 +209,7 @@ proptest! {
             snapshot.refunds.sort_by(|a, b| a.reference.cmp(&b.reference));
             snapshot.refunds.dedup_by(|a, b| a.reference == b.reference);
             let before = payment.clone();
-            if let Some(applied) = apply_snapshot(&payment, &snapshot, None, another_lives, &mut moment).unwrap() {
+            if let Some(applied) = apply_snapshot(&payment, &snapshot, None, has_other_live_payment, &mut context).unwrap() {
                 payment = applied.payment;
             }
             let sums = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized, payment.amount];
@@ -217,7 +217,7 @@ proptest! {
             prop_assert!(payment.amount_captured >= before.amount_captured);
             prop_assert_eq!(refunded(&payment).unwrap(), payment.amount_refunded);
             // Only refunds that did not fit before may still be added.
-            let again = apply_snapshot(&payment, &snapshot, None, another_lives, &mut moment).unwrap();
+            let again = apply_snapshot(&payment, &snapshot, None, has_other_live_payment, &mut context).unwrap();
             let came = again.map_or(Amount::ZERO, |again| again.came);
             prop_assert_eq!(came, Amount::ZERO);
         }

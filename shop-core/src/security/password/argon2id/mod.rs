@@ -65,7 +65,7 @@ impl Default for Argon2Settings {
 /// Passwords are normalized to Unicode NFKC first (NIST SP 800-63B), because keyboards send the same letters as
 /// different bytes.
 pub struct Argon2Hasher {
-    queue: Arc<Queue<Job>>,
+    queue: Arc<Queue<HashJob>>,
 }
 
 impl std::fmt::Debug for Argon2Hasher {
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Argon2Hasher {
     }
 }
 
-enum Job {
+enum HashJob {
     Hash { password: Secret, reply: oneshot::Sender<Result<String>> },
     Verify { password: Secret, stored: Option<String>, reply: oneshot::Sender<Result<Verified>> },
 }
@@ -105,7 +105,7 @@ impl Argon2Hasher {
         Ok(hasher)
     }
 
-    async fn answer<T>(&self, job: Job, reply: oneshot::Receiver<Result<T>>) -> Result<T> {
+    async fn answer<T>(&self, job: HashJob, reply: oneshot::Receiver<Result<T>>) -> Result<T> {
         // A full queue of 64 takes roughly a second.
         self.queue.push(job).map_err(|_| Error::Unavailable {
             retry_after: 1,
@@ -128,14 +128,14 @@ impl PasswordHasher for Argon2Hasher {
             return Err(Error::invalid("password", format!("Must be at most {MAX_PASSWORD_BYTES} bytes long.")));
         }
         let (reply, answer) = oneshot::channel();
-        self.answer(Job::Hash { password, reply }, answer).await
+        self.answer(HashJob::Hash { password, reply }, answer).await
     }
 
     async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified> {
         let too_long = password.expose().len() > MAX_PASSWORD_BYTES;
         let (password, stored) = if too_long { (Secret::default(), None) } else { (password, stored) };
         let (reply, answer) = oneshot::channel();
-        self.answer(Job::Verify { password, stored, reply }, answer).await
+        self.answer(HashJob::Verify { password, stored, reply }, answer).await
     }
 }
 
@@ -150,7 +150,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, queue: &Queue<Job>) {
+    fn run(&mut self, queue: &Queue<HashJob>) {
         lower_priority();
         loop {
             let patience = (!self.memory.is_empty()).then_some(IDLE);
@@ -169,12 +169,12 @@ impl Worker {
     }
 
     /// Does one job, unless its caller has gone. A caller who goes just before the reply is not an error.
-    fn work(&mut self, job: Job) {
+    fn work(&mut self, job: HashJob) {
         match job {
-            Job::Hash { reply, .. } if reply.is_canceled() => {}
-            Job::Verify { reply, .. } if reply.is_canceled() => {}
-            Job::Hash { password, reply } => drop(reply.send(self.hash(&password))),
-            Job::Verify { password, stored, reply } => {
+            HashJob::Hash { reply, .. } if reply.is_canceled() => {}
+            HashJob::Verify { reply, .. } if reply.is_canceled() => {}
+            HashJob::Hash { password, reply } => drop(reply.send(self.hash(&password))),
+            HashJob::Verify { password, stored, reply } => {
                 drop(reply.send(self.verify(&password, stored.as_deref())));
             }
         }

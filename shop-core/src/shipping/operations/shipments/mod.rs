@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::batch::{Batch, Change, Decision};
-use crate::clock::Moment;
+use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::id::OrderItemId;
 use crate::inventory::operations::{consume, may_change};
@@ -13,7 +13,7 @@ use crate::model::orders::{Order, OrderItem, OrderNews, OrderStatus};
 use crate::model::outbox::EventKind;
 use crate::model::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingEvent, TrackingStatus};
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
-use crate::word::Word as _;
+use crate::string_enum::StringEnum as _;
 
 /// More tracking events than any carrier sends for a shipment; the limit stops programs that loop.
 const MAX_EVENTS: usize = 500;
@@ -23,8 +23,8 @@ const MAX_EVENTS: usize = 500;
 #[must_use]
 pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<(OrderItemId, i64)> {
     let packed = |line: OrderItemId, counts: fn(ShipmentStatus) -> bool| -> i64 {
-        let parcels = shipments.iter().filter(|shipment| counts(shipment.status));
-        let items = parcels.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
+        let shipments = shipments.iter().filter(|shipment| counts(shipment.status));
+        let items = shipments.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
         items.map(|item| item.quantity).fold(0, i64::saturating_add)
     };
     let shippable = |line: OrderItemId, ordered: i64| {
@@ -49,7 +49,7 @@ pub(in crate::shipping) fn create_shipment(
     state: OrderState,
     input: CheckedShipment,
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Shipment>> {
     let OrderState { order, payments, mut shipments, reservations, .. } = state;
     may_ship(&order)?;
@@ -66,24 +66,24 @@ pub(in crate::shipping) fn create_shipment(
         return Err(Error::transition("Nothing of this order is left to ship."));
     }
     let shipment = Shipment {
-        id: moment.id(),
+        id: context.id(),
         order_id: order.id,
         items,
         carrier: input.carrier.or_else(|| order.shipping_method.carrier.clone()),
         tracking_number: input.tracking_number,
         status: ShipmentStatus::Pending,
         events: Vec::new(),
-        created_at: moment.now(),
+        created_at: context.now(),
         shipped_at: None,
         delivered_at: None,
         version: 1,
     };
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     batch.write(Change::Insert(shipment.clone()));
-    batch.event(moment, EventKind::ShipmentCreated, shipment.order_id, event_data(&shipment));
-    record(&mut batch, moment, order.id, "shipment_created", actor, "A parcel is being packed.");
+    batch.event(context, EventKind::ShipmentCreated, shipment.order_id, event_data(&shipment));
+    record(&mut batch, context, order.id, "shipment_created", actor, "A shipment was created.");
     shipments.push(shipment.clone());
-    settle(order, &payments, &shipments, moment, &mut batch);
+    settle(order, &payments, &shipments, context, &mut batch);
     Ok(Decision { batch, reply: shipment })
 }
 
@@ -106,14 +106,14 @@ pub(in crate::shipping) fn update_shipment(
     before: &Shipment,
     carrier: Option<String>,
     tracking_number: Option<String>,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Decision<Shipment> {
     let shipment = Shipment { carrier, tracking_number, ..before.clone() };
     if shipment == *before {
-        return Decision::unchanged(moment, shipment);
+        return Decision::unchanged(context, shipment);
     }
-    let batch = Batch::new(moment);
-    write(state, shipment, batch, moment)
+    let batch = Batch::new(context);
+    write(state, shipment, batch, context)
 }
 
 /// Applies a tracking event. A shipment that leaves takes its stock along. One that arrives counts as shipped, even if
@@ -129,7 +129,7 @@ pub(in crate::shipping) fn track_shipment(
     news: CheckedTracking,
     levels: &[StockLevel],
     actor: &str,
-    moment: &mut Moment,
+    context: &mut DecisionContext,
 ) -> Result<Decision<Shipment>> {
     use ShipmentStatus as S;
     use TrackingStatus as T;
@@ -140,16 +140,16 @@ pub(in crate::shipping) fn track_shipment(
         (S::Shipped, T::InTransit | T::OutForDelivery | T::Exception) => (false, S::Shipped),
         (S::Shipped, T::Delivered) => (false, S::Delivered),
         (is, news) => {
-            let (is, news) = (is.word(), news.word());
+            let (is, news) = (is.as_str(), news.as_str());
             return Err(Error::transition(format!("A shipment that is {is} cannot become {news}.")));
         }
     };
     if before.events.len() >= MAX_EVENTS {
         return Err(Error::transition(format!("A shipment has at most {MAX_EVENTS} events.")));
     }
-    let at = news.occurred_at.unwrap_or(moment.now());
+    let at = news.occurred_at.unwrap_or(context.now());
     let order_id = state.order.id;
-    let mut batch = Batch::new(moment);
+    let mut batch = Batch::new(context);
     let mut shipment = Shipment { status, ..before.clone() };
     if leaves {
         may_ship(&state.order)?;
@@ -158,19 +158,26 @@ pub(in crate::shipping) fn track_shipment(
                 .reservations
                 .extract_if(.., |reservation| reservation.order_item_id == item.order_item_id)
                 .collect();
-            consume(&mut batch, moment, &mut held, item.quantity, order_id)?;
+            consume(&mut batch, context, &mut held, item.quantity, order_id)?;
         }
         may_change(&batch, levels)?;
         shipment.shipped_at = Some(at);
-        record(&mut batch, moment, order_id, "shipment_shipped", actor, parcel(&shipment, "left"));
-        mail_buyer(&mut batch, moment, order_id, OrderNews::Shipped { shipment_id: shipment.id });
+        record(&mut batch, context, order_id, "shipment_shipped", actor, describe_shipment(&shipment, "left"));
+        mail_buyer(&mut batch, context, order_id, OrderNews::Shipped { shipment_id: shipment.id });
     }
     if status == S::Delivered {
         shipment.delivered_at = Some(at);
-        record(&mut batch, moment, order_id, "shipment_delivered", actor, parcel(&shipment, "arrived"));
+        record(&mut batch, context, order_id, "shipment_delivered", actor, describe_shipment(&shipment, "arrived"));
     }
     if status == S::Canceled {
-        record(&mut batch, moment, order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
+        record(
+            &mut batch,
+            context,
+            order_id,
+            "shipment_canceled",
+            actor,
+            "A shipment was canceled before it was sent.",
+        );
     }
     shipment.events.push(TrackingEvent {
         status: news.status,
@@ -180,7 +187,7 @@ pub(in crate::shipping) fn track_shipment(
     });
     // Events may arrive late; a stable sort keeps events with the same time in order of arrival.
     shipment.events.sort_by_key(|event| event.occurred_at);
-    Ok(write(state, shipment, batch, moment))
+    Ok(write(state, shipment, batch, context))
 }
 
 /// Only a placed order ships, and not while it waits for its payment.
@@ -195,26 +202,31 @@ fn may_ship(order: &Order) -> Result<()> {
     }
 }
 
-fn parcel(shipment: &Shipment, what: &str) -> String {
+fn describe_shipment(shipment: &Shipment, what: &str) -> String {
     match (&shipment.carrier, &shipment.tracking_number) {
-        (Some(carrier), Some(number)) => format!("A parcel {what}: {carrier} {number}."),
-        (None, Some(name)) | (Some(name), None) => format!("A parcel {what}: {name}."),
-        (None, None) => format!("A parcel {what}."),
+        (Some(carrier), Some(number)) => format!("A shipment {what}: {carrier} {number}."),
+        (None, Some(name)) | (Some(name), None) => format!("A shipment {what}: {name}."),
+        (None, None) => format!("A shipment {what}."),
     }
 }
 
 /// Writes the changed shipment, its event and its order.
-fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &mut Moment) -> Decision<Shipment> {
+fn write(
+    state: OrderState,
+    mut shipment: Shipment,
+    mut batch: Batch,
+    context: &mut DecisionContext,
+) -> Decision<Shipment> {
     let OrderState { order, payments, mut shipments, .. } = state;
     shipment.version += 1;
     batch.write(Change::Update(shipment.clone()));
-    batch.event(moment, EventKind::ShipmentUpdated, shipment.order_id, event_data(&shipment));
+    batch.event(context, EventKind::ShipmentUpdated, shipment.order_id, event_data(&shipment));
     for stored in &mut shipments {
         if stored.id == shipment.id {
             stored.clone_from(&shipment);
         }
     }
-    settle(order, &payments, &shipments, moment, &mut batch);
+    settle(order, &payments, &shipments, context, &mut batch);
     Decision { batch, reply: shipment }
 }
 
