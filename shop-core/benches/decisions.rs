@@ -1,5 +1,5 @@
-//! `cargo bench -p shop-core`: what the pure decisions cost that every buyer waits for. They read nothing, so the figures
-//! are those of the rules alone.
+//! `cargo bench -p shop-core`: what the pure decisions cost that every buyer waits for. They read nothing, so the
+//! figures are those of the rules alone.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -32,7 +32,7 @@ fn cart(lines: usize) -> (Cart, CartContents) {
     let mut cart = carts::open(None, Currency::USD, &mut context);
     cart.version = 1;
     let locations = [context.id(), context.id(), context.id()];
-    let mut goods = CartContents::default();
+    let mut contents = CartContents::default();
     for number in 0..lines {
         let variant = Variant {
             id: context.id(),
@@ -63,7 +63,7 @@ fn cart(lines: usize) -> (Cart, CartContents) {
             version: 1,
         };
         cart.items.push(CartItem { id: context.id(), variant_id: variant.id, quantity: 2 });
-        goods.stock.extend(locations.map(|location_id| StockLevel {
+        contents.stock.extend(locations.map(|location_id| StockLevel {
             variant_id: variant.id,
             product_id: product.id,
             sku: variant.sku.clone(),
@@ -75,9 +75,9 @@ fn cart(lines: usize) -> (Cart, CartContents) {
             tracked: true,
             backorder: false,
         }));
-        goods.products.push(product);
+        contents.products.push(product);
     }
-    (cart, goods)
+    (cart, contents)
 }
 
 /// The whole world, by weight.
@@ -123,7 +123,7 @@ fn address() -> Address {
 }
 
 /// So many promotions of all kinds, half of them for some products only, and a rate of tax.
-fn rules(goods: &CartContents, promotions: u8) -> PriceRules {
+fn rules(contents: &CartContents, promotions: u8) -> PriceRules {
     let mut context = context();
     let promotion = |number: u8, context: &mut DecisionContext| Promotion {
         id: context.id(),
@@ -140,7 +140,7 @@ fn rules(goods: &CartContents, promotions: u8) -> PriceRules {
         min_subtotal: Some(Amount(1_000)),
         product_ids: match number % 2 {
             0 => std::collections::BTreeSet::new(),
-            _ => goods.products.iter().step_by(2).map(|product| product.id).collect(),
+            _ => contents.products.iter().step_by(2).map(|product| product.id).collect(),
         },
         category_ids: std::collections::BTreeSet::new(),
         customer_ids: std::collections::BTreeSet::new(),
@@ -181,10 +181,10 @@ fn rules(goods: &CartContents, promotions: u8) -> PriceRules {
 }
 
 fn pricing(criterion: &mut Criterion) {
-    let (cart, goods) = cart(50);
-    let rules = rules(&goods, 20);
+    let (cart, contents) = cart(50);
+    let rules = rules(&contents, 20);
     let lines: Vec<BasketLine<'_>> =
-        cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+        cart.items.iter().filter_map(|item| contents.line(item.variant_id, item.quantity)).collect();
     let bought = || lines.iter().map(|line| (line.variant_id, line.tax_class));
     let (quote, shipping_shares) = own_rates(&rules.tax_rates, &address(), bought());
     let taxes = Taxes { quote, shipping_shares, included: false, rounding: TaxRounding::Line };
@@ -208,12 +208,12 @@ fn decisions(criterion: &mut Criterion) {
     let gateway = ManualGateway::default();
     let (zones, methods) = shipping_rates();
     for lines in SIZES {
-        let (cart, goods) = cart(lines);
-        let (weight, subtotal) = carts::load(&cart, &goods);
+        let (cart, contents) = cart(lines);
+        let (weight, subtotal) = carts::weight_and_subtotal(&cart, &contents);
         let Some(quote) = quote(&zones, &methods, "US", weight, subtotal, cart.currency).pop() else { return };
         let placement = || Placement {
             cart: cart.clone(),
-            goods: goods.clone(),
+            contents: contents.clone(),
             cheapest_shipping: quote.price,
             quote: quote.clone(),
             rules: PriceRules::default(),
@@ -232,18 +232,20 @@ fn decisions(criterion: &mut Criterion) {
             bench.iter_batched(placement, |placement| place(placement, &mut context()), BatchSize::SmallInput);
         });
         criterion.bench_with_input(BenchmarkId::new("show a cart of lines", lines), &lines, |bench, _| {
-            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods), &PriceRules::default(), context().now()));
+            bench.iter(|| {
+                CartView::new(black_box(&cart), black_box(&contents), &PriceRules::default(), context().now())
+            });
         });
     }
-    let (cart, goods) = cart(1);
-    let levels = goods.stock;
+    let (cart, contents) = cart(1);
+    let levels = contents.stock;
     criterion.bench_function("serve a line from three locations", |bench| {
         bench.iter(|| allocate(black_box(&levels), "SHIRT-0-M", 200));
     });
     criterion.bench_function("quote the tariff", |bench| {
         bench.iter(|| quote(black_box(&zones), black_box(&methods), "US", 500, Amount(3_998), cart.currency));
     });
-    if let Some(product) = goods.products.first() {
+    if let Some(product) = contents.products.first() {
         let document = product.search_document();
         let words = ["shi".to_owned(), "cotton".to_owned()];
         criterion.bench_function("the words of a product", |bench| bench.iter(|| product.search_document()));

@@ -137,17 +137,17 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Formats an error and its causes on one line. A cause whose text is already included is skipped.
 #[must_use]
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !told.contains(&text) {
-            told.push_str(": ");
-            told.push_str(&text);
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
         }
         next = cause.source();
     }
-    told
+    message
 }
 
 /// The result of every call of the shop.

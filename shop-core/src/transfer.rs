@@ -77,7 +77,7 @@ impl TransferTable {
     /// The values of a row's key columns.
     #[must_use]
     pub fn key_of(&self, row: &[Cell]) -> Vec<Cell> {
-        self.key.iter().filter_map(|place| row.get(*place)).cloned().collect()
+        self.key.iter().filter_map(|index| row.get(*index)).cloned().collect()
     }
 }
 

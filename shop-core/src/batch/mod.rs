@@ -102,8 +102,8 @@ pub enum Write {
 
 macro_rules! row_writes {
     ([] $($entity:ident: $row:ty => $table:ident;)+) => {
-        /// What happens to a row that counts versions. The type of each kind says what else its writes do, which unique keys
-        /// it has, and what guards it.
+        /// A write of a versioned row. The documentation of each row's type says what else its writes do, its unique
+        /// keys and its guards.
         #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "each is a change of the row of the same name")]
         #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
@@ -165,8 +165,8 @@ impl Batch {
     }
 
     /// Adds a precondition.
-    pub fn require(&mut self, require: Precondition) {
-        self.preconditions.push(require);
+    pub fn require(&mut self, precondition: Precondition) {
+        self.preconditions.push(precondition);
     }
 
     /// Requires that a row has not changed since it was read.

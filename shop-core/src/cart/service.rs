@@ -57,8 +57,8 @@ impl Carts<'_> {
     /// [`Error::NotFound`] for a guest without a valid token.
     pub async fn get(&self, actor: &Actor) -> Result<CartView> {
         if let Some(cart) = self.stored(actor).await? {
-            let world = self.world(&cart, None).await?;
-            return Ok(world.view(&cart, &self.shop.context()));
+            let cart_context = self.cart_context(&cart, None).await?;
+            return Ok(cart_context.view(&cart, &self.shop.context()));
         }
         self.change(actor, None, None, |cart, _, _| Ok(cart)).await
     }
@@ -70,23 +70,27 @@ impl Carts<'_> {
     /// cart is unchanged.
     pub async fn add_item(&self, actor: &Actor, input: AddItem) -> Result<CartView> {
         let mut checks = Checks::new();
-        let (Some((wanted, quantity)), true) = (input.check(&mut checks), checks.is_clean()) else {
+        let (Some((requested, quantity)), true) = (input.check(&mut checks), checks.is_clean()) else {
             return Err(checks.into_error());
         };
-        let wanted = &wanted;
+        let requested = &requested;
         self.shop
             .execute(actor, |mut context| async move {
-                let variant = self.resolve(wanted).await?;
+                let variant = self.resolve(requested).await?;
                 let stored = self.stored(actor).await?;
                 let customer = actor.signed_in().map(|person| person.user_id);
                 let is_new_guest = stored.is_none() && customer.is_none();
                 let cart = stored.unwrap_or_else(|| self.open(customer, &mut context));
-                let world = self.world(&cart, Some(variant)).await?;
-                let cart = operations::add(cart, &world.goods, variant, wanted.field(), quantity, &mut context)?;
+                let cart_context = self.cart_context(&cart, Some(variant)).await?;
+                let cart =
+                    operations::add(cart, &cart_context.contents, variant, requested.field(), quantity, &mut context)?;
                 let mut batch = Batch::new(&mut context);
                 let cart = operations::write(cart, &context, &mut batch);
-                let reply =
-                    if is_new_guest { self.first_view(&cart, &world, &context) } else { world.view(&cart, &context) };
+                let reply = if is_new_guest {
+                    self.first_view(&cart, &cart_context, &context)
+                } else {
+                    cart_context.view(&cart, &context)
+                };
                 Ok(Decision { batch, reply })
             })
             .await
@@ -112,8 +116,8 @@ impl Carts<'_> {
             expect_version(&cart, expected)?;
             return Err(checks.into_error());
         };
-        self.change(actor, expected, None, |cart, world, _| {
-            operations::set_quantity(cart, &world.goods, item, quantity)
+        self.change(actor, expected, None, |cart, cart_context, _| {
+            operations::set_quantity(cart, &cart_context.contents, item, quantity)
         })
         .await
     }
@@ -146,10 +150,10 @@ impl Carts<'_> {
             return Err(checks.into_error());
         };
         let code = &code;
-        self.change(actor, expected, Some(code), |cart, world, context| {
+        self.change(actor, expected, Some(code), |cart, cart_context, context| {
             let cart = operations::add_coupon(cart, code)?;
             let key = code_key(code);
-            let coupons = priced(&cart, &world.goods, &world.rules, context.now()).coupons;
+            let coupons = priced(&cart, &cart_context.contents, &cart_context.rules, context.now()).coupons;
             match coupons.into_iter().find(|coupon| code_key(&coupon.code) == key) {
                 Some(Coupon { code, outcome }) => operations::admit_coupon(cart, code, outcome, actor.is_staff()),
                 None => Ok(cart),
@@ -190,9 +194,9 @@ impl Carts<'_> {
             return Err(checks.into_error());
         };
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let goods = CartContents::load(self.shop.store(), &variants).await?;
+        let contents = CartContents::load(self.shop.store(), &variants).await?;
         let (zones, methods) = self.shop.store().shipping_rates().await?;
-        let (weight, subtotal) = operations::load(&cart, &goods);
+        let (weight, subtotal) = operations::weight_and_subtotal(&cart, &contents);
         Ok(quote(&zones, &methods, &country, weight, subtotal, cart.currency))
     }
 
@@ -208,9 +212,9 @@ impl Carts<'_> {
                 let own = self.shop.store().open_cart_of(user).await?;
                 let own = own.unwrap_or_else(|| self.open(Some(user), &mut context));
                 let variants: Vec<_> = guest.items.iter().map(|item| item.variant_id).collect();
-                let goods = CartContents::load(self.shop.store(), &variants).await?;
+                let contents = CartContents::load(self.shop.store(), &variants).await?;
                 let before = own.clone();
-                let (own, guest) = operations::merge(own, guest, &goods, &mut context);
+                let (own, guest) = operations::merge(own, guest, &contents, &mut context);
                 let mut batch = Batch::new(&mut context);
                 operations::write(guest, &context, &mut batch);
                 if own != before {
@@ -268,25 +272,25 @@ impl Carts<'_> {
                 expect_version(&before, expected)?;
                 let variants = before.items.iter().map(|item| item.variant_id).collect();
                 let codes = before.coupons.iter().map(String::as_str).chain(coupon).collect();
-                let world = CartContext::load(self.shop, before.customer_id, variants, codes).await?;
-                let after = decide(before.clone(), &world, &mut context)?;
+                let cart_context = CartContext::load(self.shop, before.customer_id, variants, codes).await?;
+                let after = decide(before.clone(), &cart_context, &mut context)?;
                 if after == before && before.version > 0 {
-                    let reply = world.view(&after, &context);
+                    let reply = cart_context.view(&after, &context);
                     return Ok(Decision::unchanged(&mut context, reply));
                 }
                 let mut batch = Batch::new(&mut context);
                 let after = operations::write(after, &context, &mut batch);
-                let reply = world.view(&after, &context);
+                let reply = cart_context.view(&after, &context);
                 Ok(Decision { batch, reply })
             })
             .await
     }
 
     /// Finds the variant that the request names.
-    async fn resolve(&self, wanted: &RequestedItem) -> Result<VariantId> {
+    async fn resolve(&self, requested: &RequestedItem) -> Result<VariantId> {
         let store = self.shop.store();
-        let unknown = || Error::invalid(wanted.field(), "This is not on sale.");
-        match wanted {
+        let unknown = || Error::invalid(requested.field(), "This is not on sale.");
+        match requested {
             RequestedItem::Variant(id) => Ok(*id),
             RequestedItem::Sku(sku) => {
                 let product = store.product_by_sku(sku).await?.ok_or_else(unknown)?;
@@ -316,11 +320,11 @@ impl Carts<'_> {
     }
 
     /// The view of a guest's new cart, with its token.
-    fn first_view(self, cart: &Cart, world: &CartContext, context: &DecisionContext) -> CartView {
-        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..world.view(cart, context) }
+    fn first_view(self, cart: &Cart, cart_context: &CartContext, context: &DecisionContext) -> CartView {
+        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..cart_context.view(cart, context) }
     }
 
-    async fn world(&self, cart: &Cart, another: Option<VariantId>) -> Result<CartContext> {
+    async fn cart_context(&self, cart: &Cart, another: Option<VariantId>) -> Result<CartContext> {
         let mut variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
         variants.extend(another.filter(|id| !variants.contains(id)));
         let codes = cart.coupons.iter().map(String::as_str).collect();
@@ -331,12 +335,12 @@ impl Carts<'_> {
 /// The inputs for pricing a cart.
 #[derive(Debug, Default)]
 struct CartContext {
-    goods: CartContents,
+    contents: CartContents,
     rules: PriceRules,
 }
 
 impl CartContext {
-    /// Loads goods and rules concurrently: they do not depend on each other. An empty cart costs no read.
+    /// Loads products, stock and rules concurrently: they do not depend on each other. An empty cart costs no read.
     async fn load(shop: &Shop, customer: Option<UserId>, variants: Vec<VariantId>, codes: Vec<&str>) -> Result<Self> {
         if variants.is_empty() && codes.is_empty() {
             return Ok(Self::default());
@@ -347,12 +351,13 @@ impl CartContext {
             tax_countries: Vec::new(),
         };
         let rules = async { Ok::<_, Error>(shop.store().price_rules(&query).await?) };
-        let (goods, rules) = futures_util::future::try_join(CartContents::load(shop.store(), &variants), rules).await?;
-        Ok(Self { goods, rules })
+        let (contents, rules) =
+            futures_util::future::try_join(CartContents::load(shop.store(), &variants), rules).await?;
+        Ok(Self { contents, rules })
     }
 
     fn view(&self, cart: &Cart, context: &DecisionContext) -> CartView {
-        CartView::new(cart, &self.goods, &self.rules, context.now())
+        CartView::new(cart, &self.contents, &self.rules, context.now())
     }
 }
 

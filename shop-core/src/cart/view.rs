@@ -78,13 +78,13 @@ impl CartView {
     /// items refuses totals that are too large, so only a later absurd rise of a price can saturate one, and then the
     /// order is refused.
     #[must_use]
-    pub fn new(cart: &Cart, goods: &CartContents, rules: &PriceRules, now: Timestamp) -> Self {
+    pub fn new(cart: &Cart, contents: &CartContents, rules: &PriceRules, now: Timestamp) -> Self {
         // Products are never deleted, so every line is found.
         let items: Vec<_> = cart
             .items
             .iter()
             .filter_map(|item| {
-                let (product, variant) = goods.find(item.variant_id)?;
+                let (product, variant) = contents.find(item.variant_id)?;
                 Some(CartItemView {
                     id: item.id,
                     variant_id: variant.id,
@@ -95,11 +95,11 @@ impl CartView {
                     quantity: item.quantity,
                     unit_price: variant.price,
                     line_total: Amount(variant.price.0.saturating_mul(item.quantity)),
-                    available: goods.availability(variant.id, cart.currency).available,
+                    available: contents.availability(variant.id, cart.currency).available,
                 })
             })
             .collect();
-        let priced = priced(cart, goods, rules, now);
+        let priced = priced(cart, contents, rules, now);
         let coupon = |coupon: Coupon| CouponView {
             discount: if let CouponOutcome::Applied(amount) = coupon.outcome { amount } else { Amount::ZERO },
             code: coupon.code,
@@ -121,9 +121,9 @@ impl CartView {
 }
 
 /// Prices a cart without shipping and taxes.
-pub(super) fn priced(cart: &Cart, goods: &CartContents, rules: &PriceRules, now: Timestamp) -> Priced {
+pub(super) fn priced(cart: &Cart, contents: &CartContents, rules: &PriceRules, now: Timestamp) -> Priced {
     let lines: Vec<BasketLine<'_>> =
-        cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+        cart.items.iter().filter_map(|item| contents.line(item.variant_id, item.quantity)).collect();
     let basket = Basket {
         currency: cart.currency,
         lines: &lines,

@@ -115,7 +115,7 @@ impl Rules<'_> {
         );
     }
 
-    /// No more is packed or canceled than was bought.
+    /// No more units are packed or canceled than were bought.
     fn quantities(&mut self, shipments: &[Shipment]) {
         let order = self.order;
         let packed = |id| {
@@ -135,7 +135,8 @@ impl Rules<'_> {
     }
 }
 
-/// A line that is not counted has no reservations; one that has any holds all that has yet to leave.
+/// A line of an untracked variant has no reservations. Any other line of a placed order holds all units that have not
+/// shipped yet.
 pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<String> {
     let mut problems = Vec::new();
     for line in &order.items {
@@ -151,10 +152,9 @@ pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reserv
         let held = sum(|one| if one.status.is_live() { one.remaining } else { 0 });
         let bought = line.quantity.saturating_sub(order.canceled_quantity(line.id));
         let waits = bought.saturating_sub(shipped(shipments, line.id));
-        // A refund may give back what has not left; how much of a reservation that was it does not say.
-        let was_given_back =
-            of_line.iter().any(|one| !one.status.is_live() && one.status != ReservationStatus::Consumed);
-        if held > waits || held < waits && !was_given_back {
+        // A refund may release units that have not shipped. The reservation does not record how many.
+        let was_released = of_line.iter().any(|one| !one.status.is_live() && one.status != ReservationStatus::Consumed);
+        if held > waits || held < waits && !was_released {
             problems
                 .push(format!("Order {}: another quantity of a line is reserved than has yet to leave.", order.number));
         }
@@ -162,8 +162,8 @@ pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reserv
     problems
 }
 
-/// What was shipped and returned is what the ledger says, but for lines that are not counted: those
-/// have no reservations.
+/// The shipped and restocked quantities match the stock ledger. Lines without reservations, of untracked variants, are
+/// not compared.
 pub(super) fn ledger_problems(
     order: &Order,
     shipments: &[Shipment],
@@ -172,7 +172,7 @@ pub(super) fn ledger_problems(
     movements: &[Movement],
 ) -> Vec<String> {
     let is_counted = |line: &&OrderItem| reservations.iter().any(|one| one.order_item_id == line.id);
-    // By variant: that is what the ledger knows.
+    // By variant, because movements in the ledger name no lines.
     let mut lines: BTreeMap<VariantId, (i64, i64)> = BTreeMap::new();
     for line in order.items.iter().filter(is_counted) {
         let (left, back) = lines.entry(line.variant_id).or_default();

@@ -1,9 +1,9 @@
-//! What staff must resolve: the data is consistent, but no worker continues by itself.
+//! Tasks that only staff can complete: the data is consistent, but the worker does nothing more.
 //!
-//! 1. A canceled order keeps no money, unless it is on its way back; what completed returns gave back is given back. Else a
-//!    refund failed, and is to be made again ([`Payments::refund`](crate::payments::Payments::refund)).
-//! 2. What a gateway shows of a payment is what was asked for. Else somebody looks there for money, and calls the payment
-//!    off here ([`Payments::void`](crate::payments::Payments::void)).
+//! 1. A canceled order keeps money, or the refund of a completed return is missing: a refund failed. Staff make it
+//!    again ([`Payments::refund`](crate::payments::Payments::refund)).
+//! 2. The gateway's state of a payment does not match the request. Staff look for the money at the gateway, and void
+//!    the payment here ([`Payments::void`](crate::payments::Payments::void)).
 
 use crate::model::orders::{Order, OrderStatus, Return, ReturnStatus};
 use crate::model::payments::Payment;
@@ -55,18 +55,18 @@ mod tests {
         let refunding = Order { amount_refunded: Amount(2500), ..canceled.clone() };
         assert_eq!(in_payments(&placed, &[]), Vec::<String>::new());
         assert_eq!(in_payments(&refunding, &[]), Vec::<String>::new());
-        let told = format!("Order {}: it is canceled and keeps 25.00 USD, to be refunded again.", canceled.number);
-        assert_eq!(in_payments(&canceled, &[]), [told]);
+        let expected = format!("Order {}: it is canceled and keeps 25.00 USD, to be refunded again.", canceled.number);
+        assert_eq!(in_payments(&canceled, &[]), [expected]);
     }
 
     #[test]
-    fn what_was_not_asked_for_is_looked_into_while_something_is_open() {
+    fn a_disputed_payment_is_a_task_while_something_is_open() {
         let order = order(&[(1000, 2)], 500);
         let mut open = payment(&order, PaymentState::Pending, 0, 0, 0);
         assert_eq!(in_payments(&order, std::slice::from_ref(&open)), Vec::<String>::new());
         open.remote.mismatch = Some("Not counted.".to_owned());
-        let told = format!("Order {}: payment {} must be resolved by staff. Not counted.", order.number, open.id);
-        assert_eq!(in_payments(&order, std::slice::from_ref(&open)), std::slice::from_ref(&told));
+        let expected = format!("Order {}: payment {} must be resolved by staff. Not counted.", order.number, open.id);
+        assert_eq!(in_payments(&order, std::slice::from_ref(&open)), std::slice::from_ref(&expected));
         let mut over = Payment { state: PaymentState::Voided, ..open };
         assert_eq!(in_payments(&order, std::slice::from_ref(&over)), Vec::<String>::new());
         over.refunds.push(Refund {
@@ -78,7 +78,7 @@ mod tests {
             created_at: context().now(),
             taxes: Vec::new(),
         });
-        assert_eq!(in_payments(&order, &[over]), [told]);
+        assert_eq!(in_payments(&order, &[over]), [expected]);
     }
 
     #[test]
@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(in_returns(&order, &two), None);
         let three =
             [two.as_slice(), &[returned(ReturnStatus::Completed, 1), returned(ReturnStatus::Received, 7)]].concat();
-        let told = format!("Order {}: 0.01 USD of its returns did not go back, to be refunded again.", order.number);
-        assert_eq!(in_returns(&order, &three), Some(told));
+        let expected =
+            format!("Order {}: 0.01 USD of its returns did not go back, to be refunded again.", order.number);
+        assert_eq!(in_returns(&order, &three), Some(expected));
     }
 }

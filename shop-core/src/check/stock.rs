@@ -1,4 +1,4 @@
-//! What lies in stock is what the ledger says, and what is reserved is what reservations hold.
+//! Stock on hand matches the ledger, and reserved stock matches the reservations.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::id::{LocationId, VariantId};
 use crate::model::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
 use crate::shop::Shop;
 
-/// Where a variant lies.
+/// The key of a stock level.
 type StockKey = (VariantId, LocationId);
 
 impl Shop {
@@ -40,33 +40,30 @@ impl Shop {
             let page = self.store().list_stock(&StockFilter::default(), &request).await?;
             pages.turn(page.next);
             for level in page.items {
-                let place = (level.variant_id, level.location_id);
-                if !stock_problems(place, Some(&level), sums.remove(&place).unwrap_or_default()).is_empty() {
-                    suspects.push(place);
+                let key = (level.variant_id, level.location_id);
+                if !stock_problems(key, Some(&level), sums.remove(&key).unwrap_or_default()).is_empty() {
+                    suspects.push(key);
                 }
             }
         }
-        // What is left moved where nothing lies any more: it must have left again.
-        suspects.extend(sums.into_iter().filter(|(_, sums)| *sums != Sums::default()).map(|(place, _)| place));
-        for place in suspects {
-            problems.extend(self.check_level(place).await?);
+        // The remaining sums have no stock level, so their movements must add up to zero.
+        suspects.extend(sums.into_iter().filter(|(_, sums)| *sums != Sums::default()).map(|(key, _)| key));
+        for key in suspects {
+            problems.extend(self.check_level(key).await?);
         }
         Ok(())
     }
 
-    /// What is wrong with one level, if it stays wrong.
-    async fn check_level(&self, place: StockKey) -> Result<Vec<String>> {
+    /// Compares one level with the ledger and the reservations. Reports differences that persist.
+    async fn check_level(&self, key: StockKey) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for _ in 0..ATTEMPTS {
             let mut sums = Sums::default();
-            let level = self.level(place).await?;
+            let level = self.level(key).await?;
             let mut pages = Pages::<InventorySort>::new();
             while let Some(request) = pages.next() {
-                let filter = MovementFilter {
-                    variant_id: Some(place.0),
-                    location_id: Some(place.1),
-                    ..MovementFilter::default()
-                };
+                let filter =
+                    MovementFilter { variant_id: Some(key.0), location_id: Some(key.1), ..MovementFilter::default() };
                 let page = self.store().list_movements(&filter, &request).await?;
                 pages.turn(page.next);
                 sums.moved = page.items.iter().fold(sums.moved, |sum, movement| sum.saturating_add(movement.delta));
@@ -74,8 +71,8 @@ impl Shop {
             let mut pages = Pages::<InventorySort>::new();
             while let Some(request) = pages.next() {
                 let filter = ReservationFilter {
-                    variant_id: Some(place.0),
-                    location_id: Some(place.1),
+                    variant_id: Some(key.0),
+                    location_id: Some(key.1),
                     live: Some(true),
                     ..ReservationFilter::default()
                 };
@@ -84,7 +81,7 @@ impl Shop {
                 let remaining = page.items.iter().map(|reservation| reservation.remaining);
                 sums.held = remaining.fold(sums.held, i64::saturating_add);
             }
-            found = stock_problems(place, level.as_ref(), sums);
+            found = stock_problems(key, level.as_ref(), sums);
             if found.is_empty() {
                 break;
             }
@@ -98,7 +95,7 @@ impl Shop {
     }
 }
 
-/// What the ledger and the reservations say about one level.
+/// The sums of the movements and reservations of one level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sums {
     moved: i64,

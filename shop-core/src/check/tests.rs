@@ -352,9 +352,9 @@ fn what_left_and_came_back_is_compared_with_the_ledger() {
     assert_eq!(judged(&[], &back, &[]), none);
     let written_off = Return { restocked: false, ..back.clone() };
     assert_eq!(judged(held, &written_off, &[&left]), none);
-    let of_parcels = format!("Order {}: another quantity left than the ledger says.", order.number);
+    let of_shipments = format!("Order {}: another quantity left than the ledger says.", order.number);
     let of_returns = format!("Order {}: the returned quantity differs from the stock ledger.", order.number);
-    assert_eq!(judged(held, &back, &[&came]), [of_parcels]);
+    assert_eq!(judged(held, &back, &[&came]), [of_shipments]);
     assert_eq!(judged(held, &back, &[&left]), std::slice::from_ref(&of_returns));
     assert_eq!(judged(held, &written_off, &[&left, &came]), [of_returns]);
 }

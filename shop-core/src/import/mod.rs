@@ -96,9 +96,9 @@ impl DryRun {
             self.put_product(product).await?;
         }
         if let Some(scope) = crate::inventory::Inventory::import_key(actor, key)
-            && let Some(answer) = self.shop.store().idempotency_record(&scope).await?
+            && let Some(record) = self.shop.store().idempotency_record(&scope).await?
         {
-            self.put([Write::IdempotencyRecord(answer)]).await?;
+            self.put([Write::IdempotencyRecord(record)]).await?;
         }
         self.copy.inventory().import_stock(actor, row, key).await
     }

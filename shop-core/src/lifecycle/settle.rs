@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fulfillment_status_follows_the_parcels() {
+    fn the_fulfillment_status_follows_the_shipments() {
         use FulfillmentStatus as F;
         use ShipmentStatus as S;
         type Parcel<'a> = (S, &'a [i64]);

@@ -78,9 +78,9 @@ impl<E: Engine> TableStore<E> {
         &self.engine
     }
 
-    fn read<T>(&self, look: impl FnOnce(&State<'_, E::ReadTx<'_>>) -> StoreResult<T>) -> StoreResult<T> {
+    fn read<T>(&self, read: impl FnOnce(&State<'_, E::ReadTx<'_>>) -> StoreResult<T>) -> StoreResult<T> {
         let rows = self.engine.read()?;
-        look(&State::of(&rows))
+        read(&State::of(&rows))
     }
 }
 

@@ -50,18 +50,18 @@ impl<T: WriteRows> State<'_, T> {
         }
     }
 
-    pub(super) fn write_idempotency_record(&mut self, answer: &IdempotencyRecord) -> Judged {
-        if self.answers.contains(&answer.key)? {
+    pub(super) fn write_idempotency_record(&mut self, record: &IdempotencyRecord) -> Judged {
+        if self.answers.contains(&record.key)? {
             return Err(Conflict::Exists(Unique::IdempotencyRecord).into());
         }
-        Ok(self.answers.put(answer.key.clone(), answer.clone())?)
+        Ok(self.answers.put(record.key.clone(), record.clone())?)
     }
 
     pub(super) fn forget(&mut self, before: Timestamp, given_up_before: Timestamp) -> Judged {
         for key in self.operations.keys_where(|at| *at < before)? {
             self.operations.remove(&key)?;
         }
-        for key in self.answers.keys_where(|answer| answer.created_at < before)? {
+        for key in self.answers.keys_where(|record| record.created_at < before)? {
             self.answers.remove(&key)?;
         }
         for key in self.events.keys_where(|stored| stored.relayed && stored.event.at < before)? {
@@ -89,11 +89,11 @@ impl<T: WriteRows> State<'_, T> {
 impl<T: ReadRows> State<'_, T> {
     /// The oldest pending delivery to a receiver per subject, oldest first.
     fn first_in_line(&self, receiver: &str) -> StoreResult<Vec<Delivery>> {
-        let mut things = BTreeSet::new();
+        let mut subjects = BTreeSet::new();
         self.deliveries.select(|delivery| {
             delivery.status == DeliveryStatus::Pending
                 && delivery.receiver == receiver
-                && things.insert(delivery.subject)
+                && subjects.insert(delivery.subject)
         })
     }
 }

@@ -137,7 +137,7 @@ impl<T: WriteRows> State<'_, T> {
             Write::Orders(write) => self.write_orders(write),
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
-            Write::IdempotencyRecord(answer) => self.write_idempotency_record(answer),
+            Write::IdempotencyRecord(record) => self.write_idempotency_record(record),
             Write::Forget { before, given_up_before } => self.forget(*before, *given_up_before),
         }
     }
@@ -153,8 +153,8 @@ impl<T: ReadRows> State<'_, T> {
         self.uniques.get(key)?.map_or(Ok(None), |id| table.get(&id))
     }
 
-    fn require(&self, require: &Precondition) -> Judged {
-        match *require {
+    fn require(&self, precondition: &Precondition) -> Judged {
+        match *precondition {
             Precondition::Version(entity, id, version) => {
                 if self.version(entity, id)? == Some(version) {
                     Ok(())

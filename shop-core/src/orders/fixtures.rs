@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::actor::Actor;
 use crate::batch::{Batch, CatalogWrite, Change, Decision, InventoryWrite};
 use crate::cart::AddItem;
-use crate::cart::operations::fixtures::goods;
+use crate::cart::operations::fixtures::contents;
 use crate::catalog::next_periods;
 use crate::id::VariantId;
 use crate::model::catalog::Product;
@@ -61,7 +61,7 @@ pub(crate) fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
 
 /// Adds products of (price, on hand) with ledger entries, and a shipping method.
 pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
-    let goods = goods(things);
+    let contents = contents(things);
     let zone = Zone {
         id: Uuid::from_u128(1).into(),
         name: "World".into(),
@@ -83,13 +83,13 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
         created_at: DateTime::UNIX_EPOCH,
         version: 1,
     };
-    let (products, stock) = (&goods.products, &goods.stock);
-    let (zone, shipping_rates) = (&zone, &method);
+    let (products, stock) = (&contents.products, &contents.stock);
+    let (zone, new_method) = (&zone, &method);
     block_on(world.shop.execute(&Actor::system(), |mut context| async move {
         let location_id = world.shop.store().locations().await?[0].id;
         let mut batch = Batch::new(&mut context);
         batch.write(Change::Insert(zone.clone()));
-        batch.write(Change::Insert(shipping_rates.clone()));
+        batch.write(Change::Insert(new_method.clone()));
         for (product, level) in products.iter().zip(stock) {
             batch.write(Change::Insert(product.clone()));
             for period in next_periods(None, product, &[], context.now()) {
@@ -111,5 +111,5 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();
-    Offer { products: goods.products, method }
+    Offer { products: contents.products, method }
 }

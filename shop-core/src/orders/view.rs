@@ -142,12 +142,12 @@ pub struct DraftItemView {
 }
 
 impl DraftView {
-    /// Prices a draft; `goods` has the products of its lines. Sums saturate, as in a cart.
+    /// Prices a draft; `contents` has the products of its lines. Sums saturate, as in a cart.
     #[must_use]
-    pub fn new(draft: Draft, goods: &CartContents) -> Self {
+    pub fn new(draft: Draft, contents: &CartContents) -> Self {
         // Products are never deleted, so every line is found.
         let line = |item: &crate::model::orders::DraftItem| {
-            let (product, variant) = goods.find(item.variant_id)?;
+            let (product, variant) = contents.find(item.variant_id)?;
             let unit_price = item.price.as_ref().map_or(variant.price, |price| price.unit_price);
             Some(DraftItemView {
                 variant_id: variant.id,
@@ -160,7 +160,7 @@ impl DraftView {
                 list_price: variant.price,
                 reason: item.price.as_ref().map(|price| price.reason.clone()),
                 line_total: Amount(unit_price.0.saturating_mul(item.quantity)),
-                available: goods.availability(variant.id, draft.currency).available,
+                available: contents.availability(variant.id, draft.currency).available,
             })
         };
         let items: Vec<_> = draft.items.iter().filter_map(line).collect();

@@ -12,8 +12,8 @@ impl<'a> ApplicableRates<'a> {
         if rates.is_empty() {
             return Self(Vec::new());
         }
-        let place = Jurisdiction::of(&address.country, address.region.as_deref(), Breadth::Narrow);
-        let spellings = place.map(|place| place.spellings()).unwrap_or_default();
+        let jurisdiction = Jurisdiction::of(&address.country, address.region.as_deref(), Breadth::Narrow);
+        let spellings = jurisdiction.map(|jurisdiction| jurisdiction.spellings()).unwrap_or_default();
         let mut here: Vec<_> = rates.iter().filter_map(|rate| Some((nearness(&spellings, rate)?, rate))).collect();
         here.sort_by_key(|(nearness, _)| *nearness);
         Self(here)
@@ -37,10 +37,10 @@ fn nearness(spellings: &[(&str, String)], rate: &TaxRate) -> Option<usize> {
 }
 
 /// The countries under which a rate for this address may be stored: its own, and others whose codes also cover the
-/// place.
+/// jurisdiction.
 pub(crate) fn tax_countries(address: &Address) -> Vec<String> {
-    let place = Jurisdiction::of(&address.country, address.region.as_deref(), Breadth::Narrow);
-    let mut countries = place.map(|place| countries_of(place.country)).unwrap_or_default();
+    let jurisdiction = Jurisdiction::of(&address.country, address.region.as_deref(), Breadth::Narrow);
+    let mut countries = jurisdiction.map(|jurisdiction| countries_of(jurisdiction.country)).unwrap_or_default();
     if !countries.contains(&address.country) {
         countries.push(address.country.clone());
     }
@@ -70,9 +70,11 @@ pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&
 
 /// Whether the rate covers only a part of the country.
 fn divides(rate: &TaxRate, country: &str) -> bool {
-    let place = || Jurisdiction::of(&rate.country, rate.region.as_deref(), Breadth::Wide);
+    let jurisdiction = || Jurisdiction::of(&rate.country, rate.region.as_deref(), Breadth::Wide);
     !rate.region_key.is_empty()
-        && (rate.country == country || place().is_some_and(|place| place.country == country && place.region.is_some()))
+        && (rate.country == country
+            || jurisdiction()
+                .is_some_and(|jurisdiction| jurisdiction.country == country && jurisdiction.region.is_some()))
 }
 
 #[cfg(test)]

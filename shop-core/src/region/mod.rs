@@ -1,13 +1,13 @@
 //! Countries and their subdivisions (ISO 3166), by the codes and names that addresses use.
 //!
-//! Forms, shops and people write one region in many ways: `NY`, `US-NY`, `New York`, `ニューヨーク州`; codes that ISO has changed
-//! (`IN-OR`), codes of other shops (`BC` for Mexico's `BCN`). [`find`] knows them all and answers the code of today.
+//! One region has many spellings: `NY`, `US-NY`, `New York`, `ニューヨーク州`, former ISO codes (`IN-OR`), and codes of
+//! other systems (`BC` for Mexico's `BCN`). [`find`] accepts all of them and returns the current code.
 //!
-//! Some territories are a country of ISO 3166-1 and a subdivision of another one: `PR` and `US-PR`, `RE` and `FR-974`. A
-//! [`Jurisdiction`] is the same however it is written.
+//! Some territories are both a country of ISO 3166-1 and a subdivision of another one: `PR` and `US-PR`, `RE` and
+//! `FR-974`. Both spellings give the same [`Jurisdiction`].
 //!
-//! The table (`data.tsv`) is made by `scripts/regions`, which names its sources. It is text in the binary, and read by the
-//! section of a country where it is asked for: nothing of it is kept in memory but where the sections begin.
+//! `scripts/regions` generates the table (`data.tsv`) and names its sources. The table is text in the binary. Only the
+//! section of the country in question is parsed; an index of a section is built when it is first used.
 
 mod nearest;
 mod table;
@@ -19,21 +19,21 @@ use crate::text::fold;
 pub(crate) use nearest::example;
 use table::{Subdivision, rows, territories};
 
-/// Which one is meant where a name is that of a subdivision and of what it lies in, as `Madrid` is.
+/// How to resolve a name that a subdivision shares with the larger one that contains it, such as `Madrid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breadth {
-    /// The smallest: an address is at one spot.
+    /// The smaller one, for addresses.
     Narrow,
-    /// The largest: a rule applies to all of it.
+    /// The larger one, for rules that apply to a whole area.
     Wide,
 }
 
-/// A place that rules differ by, however it is written: a territory with a country code of its own is that country.
+/// A country or subdivision with its own rules. A territory with its own country code is always that country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jurisdiction {
     /// ISO 3166-1 alpha-2.
     pub(crate) country: &'static str,
-    /// A code of ISO 3166-2 without the country's; `None` for the whole country.
+    /// The ISO 3166-2 code without the country prefix; `None` for the whole country.
     pub(crate) region: Option<&'static str>,
 }
 
@@ -43,23 +43,23 @@ pub(crate) fn is_country(code: &str) -> bool {
     table::country(code).is_some()
 }
 
-/// The code of a country's subdivision in ISO 3166-2 without the country's, by any of its codes and names.
+/// Finds a country's subdivision by any of its codes and names. Returns its ISO 3166-2 code without the country prefix.
 ///
 /// # Errors
-/// The sentence that says that there is none, with the codes that are the nearest.
+/// A sentence for the caller if there is no such subdivision, with the nearest codes.
 pub(crate) fn find(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, String> {
     by_code(country, text)
         .map_or_else(|| by_name(country, text, breadth), |row| Ok(row.code))
         .map_err(|like| nearest::unknown(country, text, &like))
 }
 
-/// Whether this is a code of a subdivision as it is kept.
+/// Whether this is the code of a subdivision, without the country prefix, as it is stored.
 #[must_use]
 pub(crate) fn is_code(country: &str, code: &str) -> bool {
     table::row(country, code).is_some()
 }
 
-/// The row of a code, written with or without the country's and in any case.
+/// Finds a subdivision by its code, with or without the country prefix, in upper or lower case.
 fn by_code(country: &str, text: &str) -> Option<Subdivision> {
     let given = text.trim().to_ascii_uppercase();
     let code = given
@@ -89,8 +89,9 @@ fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, 
     found.iter().find(alone).map(|row| row.code).ok_or(found)
 }
 
-/// What a name like `New York State`, `Province of Ontario` or `Provincia di Roma` means: the region whose name has another
-/// such word (`Moscow Region` is `Moscow Oblast`, not the city), else the one whose name has none.
+/// Finds subdivisions by a name with a generic word, such as `New York State`, `Province of Ontario` or `Provincia di
+/// Roma`. Prefers one whose own name has another generic word (`Moscow Region` is `Moscow Oblast`, not the city), else
+/// takes the one whose name has none.
 fn by_plain_name(country: &str, text: &str) -> Vec<Subdivision> {
     const KINDS: [&str; 34] = [
         "state",
@@ -149,14 +150,14 @@ fn by_plain_name(country: &str, text: &str) -> Vec<Subdivision> {
     if of_kind.is_empty() { rows(country).filter(|row| row.is_named(&plain)).collect() } else { of_kind }
 }
 
-/// Whether the first is the second, or lies in it.
+/// Whether `row` is `other`, or is contained in it.
 fn lies_in(country: &str, row: &Subdivision, other: &Subdivision) -> bool {
     line(country, row.code).any(|code| code == other.code)
 }
 
-/// The code and those of what it lies in, from the inside to the outside.
+/// The code of a subdivision, followed by those of the subdivisions that contain it, innermost first.
 fn line(country: &str, code: &'static str) -> impl Iterator<Item = &'static str> {
-    /// No hierarchy of ISO 3166-2 is deeper.
+    /// The maximum depth of a hierarchy in ISO 3166-2.
     const DEEPEST: usize = 4;
     std::iter::successors(Some(code), |code| table::row(country, code).and_then(|row| row.parent())).take(DEEPEST)
 }
@@ -167,13 +168,13 @@ fn key(text: &str) -> String {
     fold(&text.replace('&', " and ")).chars().filter(|letter| is_of_key(*letter)).nfc().collect()
 }
 
-/// Modifier letters are apostrophes to whoever writes them.
+/// Whether a letter is part of a key. Modifier letters are not: they are used as apostrophes.
 fn is_of_key(letter: char) -> bool {
     (letter.is_alphanumeric() || is_combining_mark(letter)) && !matches!(letter, '\u{2b0}'..='\u{2ff}')
 }
 
 impl Jurisdiction {
-    /// Where an address is, or a rule applies. A region that is not known is none.
+    /// The jurisdiction of an address or a rule; an unknown region counts as none. `None` for an unknown country.
     pub(crate) fn of(country: &str, region: Option<&str>, breadth: Breadth) -> Option<Self> {
         let whole = Self { country: table::country(country)?, region: None };
         let region = region.filter(|region| !region.trim().is_empty());
@@ -182,14 +183,16 @@ impl Jurisdiction {
         Some(row.territory().unwrap_or(Self { region: Some(row.code), ..whole }))
     }
 
-    /// Every way to write this place, then those of what it lies in up to the whole country: a country and a region's code
-    /// in lower case, empty for a whole country.
+    /// All pairs of country and region code that mean this jurisdiction, then those of the larger ones that contain it,
+    /// up to the whole country. Region codes are in lower case; the code of a whole country is empty.
     pub(crate) fn spellings(&self) -> Vec<(&'static str, String)> {
         let regions = self.region.into_iter().flat_map(|code| line(self.country, code)).map(Some);
         let mut spellings = Vec::new();
         for region in regions.chain([None]) {
             spellings.extend(codes(self.country, region));
-            for territory in territories().iter().filter(|one| one.place == Self { country: self.country, region }) {
+            for territory in
+                territories().iter().filter(|one| one.jurisdiction == Self { country: self.country, region })
+            {
                 spellings.extend(codes(territory.country, Some(territory.code)));
             }
         }
@@ -197,7 +200,7 @@ impl Jurisdiction {
     }
 }
 
-/// A subdivision's code and the others for it.
+/// All codes of a subdivision in lower case, the current one first; the empty code for a whole country.
 fn codes(country: &'static str, region: Option<&'static str>) -> impl Iterator<Item = (&'static str, String)> {
     let others = region.into_iter().flat_map(move |code| table::other_codes(country, code));
     region
@@ -208,10 +211,11 @@ fn codes(country: &'static str, region: Option<&'static str>) -> impl Iterator<I
         .map(move |code| (country, code))
 }
 
-/// The countries that places of this one can be written with: itself, and those that it or parts of it are subdivisions of.
+/// The countries under which regions of this one can be written: the country itself, and those of which it, or a part
+/// of it, is a subdivision.
 pub(crate) fn countries_of(country: &str) -> Vec<String> {
     let mut countries = vec![country.to_owned()];
-    for territory in territories().iter().filter(|one| one.place.country == country) {
+    for territory in territories().iter().filter(|one| one.jurisdiction.country == country) {
         if !countries.iter().any(|known| known == territory.country) {
             countries.push(territory.country.to_owned());
         }

@@ -5,31 +5,31 @@ use std::sync::OnceLock;
 
 use super::{Jurisdiction, key};
 
-/// The text; its own head says what stands where.
+/// The text of the table. Its header documents the format.
 pub(super) const DATA: &str = include_str!("data.tsv");
 
 /// A subdivision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subdivision {
-    /// In ISO 3166-2, without the country's.
+    /// The ISO 3166-2 code without the country prefix.
     pub(super) code: &'static str,
-    /// What it lies in, with marks.
+    /// The code of the subdivision that contains it, with the marks that the header of the table documents.
     above: &'static str,
-    /// In English.
+    /// The English name.
     pub(super) name: &'static str,
-    /// The keys of its other names.
+    /// The keys of its other names, separated by `|`.
     keys: &'static str,
 }
 
-/// A subdivision that is a country, or a part of one, by itself.
+/// A subdivision of one country that has its own country code, or is a part of a country with one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Territory {
-    /// Of which country it is a subdivision.
+    /// The country of which it is a subdivision.
     pub(super) country: &'static str,
-    /// As which one.
+    /// Its code as that subdivision.
     pub(super) code: &'static str,
-    /// What it is by itself.
-    pub(super) place: Jurisdiction,
+    /// The jurisdiction by its own country code.
+    pub(super) jurisdiction: Jurisdiction,
 }
 
 /// A line of a section.
@@ -39,18 +39,18 @@ enum SectionLine {
 }
 
 impl Subdivision {
-    /// The code of what it lies in, of the same country.
+    /// The code of the subdivision of the same country that contains it.
     pub(super) fn parent(&self) -> Option<&'static str> {
         let code = self.above.trim_start_matches('~');
         (!code.is_empty() && !code.starts_with('@')).then_some(code)
     }
 
-    /// Whether ISO has withdrawn the code, or has none: good to read, not to propose.
+    /// Whether ISO has withdrawn the code, or never had it. Such a code is accepted, but not proposed.
     pub(super) fn is_withdrawn(&self) -> bool {
         self.above.starts_with('~')
     }
 
-    /// The territory by its own code of a country.
+    /// The jurisdiction by its own country code, if it has one.
     pub(super) fn territory(&self) -> Option<Jurisdiction> {
         let code = self.above.strip_prefix('@')?;
         let (country, region) = code.split_once('-').map_or((code, None), |(country, region)| (country, Some(region)));
@@ -62,18 +62,18 @@ impl Subdivision {
         self.keys().any(|key| key == wanted) || (self.is_named_plainly() && is_key_of(self.name, wanted))
     }
 
-    /// The keys of its names that are written in the table.
+    /// The keys of its names that the table lists.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.keys.split('|').filter(|key| !key.is_empty() && *key != "!")
     }
 
-    /// Whether the key of its English name is left out in the table, for it can be seen from the name.
+    /// Whether the table omits the key of its English name, because it can be derived from the name.
     pub(super) fn is_named_plainly(&self) -> bool {
         self.name.is_ascii() && !self.name.contains('&') && !self.keys.starts_with('!')
     }
 }
 
-/// As `key(name) == wanted` for a name of ASCII, without making the key.
+/// Equivalent to `key(name) == wanted` for an ASCII name, without building the key.
 fn is_key_of(name: &str, wanted: &str) -> bool {
     let letters = name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
     letters.eq(wanted.bytes())
@@ -83,7 +83,7 @@ fn is_key_of(name: &str, wanted: &str) -> bool {
 #[derive(Debug)]
 struct Section {
     text: &'static str,
-    /// The lines by code, made when the first code is looked up: every order looks up some.
+    /// The lines by code. Built at the first lookup; every order looks up some codes.
     by_code: OnceLock<BTreeMap<&'static str, &'static str>>,
 }
 
@@ -97,7 +97,7 @@ fn sections() -> &'static BTreeMap<&'static str, Section> {
     })
 }
 
-/// The same code from the table, if it is one of a country.
+/// The country code as a `'static` string; `None` if the table has no such country.
 pub(super) fn country(code: &str) -> Option<&'static str> {
     sections().get_key_value(code).map(|(code, _)| *code)
 }
@@ -110,7 +110,7 @@ pub(super) fn rows(country: &str) -> impl Iterator<Item = Subdivision> + use<> {
     })
 }
 
-/// The subdivision with a code, be it another one of its codes.
+/// Finds a subdivision by its current code or another one of its codes.
 pub(super) fn row(country: &str, code: &str) -> Option<Subdivision> {
     let Section { text, by_code } = sections().get(country)?;
     let by_code = by_code
@@ -129,12 +129,13 @@ pub(super) fn other_codes(country: &str, code: &'static str) -> impl Iterator<It
     })
 }
 
-/// All subdivisions that are territories by themselves.
+/// All subdivisions with their own country code.
 pub(super) fn territories() -> &'static [Territory] {
     static TERRITORIES: OnceLock<Vec<Territory>> = OnceLock::new();
     TERRITORIES.get_or_init(|| {
         let of = |country: &'static str| {
-            rows(country).filter_map(move |row| Some(Territory { country, code: row.code, place: row.territory()? }))
+            rows(country)
+                .filter_map(move |row| Some(Territory { country, code: row.code, jurisdiction: row.territory()? }))
         };
         sections().keys().flat_map(|country| of(country)).collect()
     })
@@ -158,7 +159,7 @@ fn read(line: &'static str) -> SectionLine {
     }
 }
 
-/// The keys of all names of a row, for comparing them with what somebody wrote.
+/// The keys of all names of a subdivision.
 pub(super) fn all_keys(row: &Subdivision) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
     let plain = row.is_named_plainly().then(|| key(row.name).into());
     row.keys().map(Into::into).chain(plain)

@@ -1,7 +1,7 @@
 //! Makes the requested gateway calls, and records the responses.
 
-use super::answer::{CallResult, SealedSnapshot};
-use super::settle::{SettleParameters, settle_answer, settle_snapshot, settle_unknown};
+use super::call_result::{CallResult, SealedSnapshot};
+use super::settle::{SettleParameters, settle_result, settle_snapshot, settle_unknown};
 use crate::batch::Batch;
 use crate::clock::DecisionContext;
 use crate::error::{BoxError, Result};
@@ -14,7 +14,7 @@ use crate::model::payments::{GatewayCall, GatewayCommand, Payment, RemotePayment
 use crate::payments::Payments;
 
 impl Payments<'_> {
-    /// Makes one call.
+    /// Makes one call to the gateway.
     pub(crate) async fn perform(
         &self,
         gateway: &dyn RemoteGateway,
@@ -25,7 +25,7 @@ impl Payments<'_> {
         let mut about = call.payment.clone();
         about.reference.clone_from(&payment.gateway_reference);
         let key = intent.id.to_string();
-        let answer = match &call.command {
+        let response = match &call.command {
             GatewayCommand::Create { order_number, email } => {
                 let (order_number, email) = (order_number.clone(), email.clone());
                 gateway.create(&CreateCall { key, payment: about.clone(), order_number, email }).await
@@ -52,10 +52,10 @@ impl Payments<'_> {
                 gateway.refund(&RefundCall { key, payment: about.clone(), refund_id, amount, reason }).await
             }
         };
-        match answer {
+        match response {
             Ok(snapshot) => Ok(CallResult::Succeeded(self.sealed(about.id, snapshot))),
             Err(GatewayError::Refused { code, message }) => {
-                tracing::warn!(payment = %about.id, step = ?call.command.step(), code, "a gateway refused a call");
+                tracing::warn!(payment = %about.id, step = ?call.command.operation(), code, "a gateway refused a call");
                 let sealed = match &call.command {
                     // There is no payment to look up.
                     GatewayCommand::Create { .. } => None,
@@ -73,21 +73,22 @@ impl Payments<'_> {
         Box::new(SealedSnapshot { snapshot, client_secret })
     }
 
-    /// The changes from the response to a call.
+    /// Decides the changes that follow from the result of a call.
     pub(crate) async fn answered(
         &self,
         intent: &Delivery,
         call: &GatewayCall,
-        answer: &CallResult,
+        result: &CallResult,
         context: &mut DecisionContext,
     ) -> Result<Batch> {
         let state = self.shop.order_state(call.payment.order_id, context).await?;
         let is_remote = self.is_remote();
         let parameters = SettleParameters { is_remote: &is_remote, hold: self.shop.settings().reservation_ttl };
-        settle_answer(state, intent.id, call, answer, parameters, context)
+        settle_result(state, intent.id, call, result, parameters, context)
     }
 
-    /// The changes from a look-up; `sealed` is `None` when the gateway certainly has no such payment.
+    /// Decides the changes that follow from a look-up. `sealed` is `None` when the gateway certainly has no such
+    /// payment.
     pub(crate) async fn polled(
         &self,
         before: &Payment,

@@ -1,9 +1,9 @@
-//! The answers of remote gateways: calls are made, answers recorded, and unsettled payments looked up.
+//! Remote gateways: makes their calls, records the responses and webhook events, and polls unsettled payments.
 //!
-//! Every answer changes the payment and its order, and may cancel the order, in one batch. `payments/remote` requests
+//! Every response changes the payment and its order, and may cancel the order, in one batch. `payments/remote` requests
 //! the calls.
 
-mod answer;
+mod call_result;
 mod drive;
 mod reconcile;
 mod settle;
@@ -12,5 +12,5 @@ mod webhook_events;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::CallResult;
+pub(crate) use call_result::CallResult;
 pub(crate) use webhook_events::PollResult;

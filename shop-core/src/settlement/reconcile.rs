@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, stream};
 
-use super::answer::SealedSnapshot;
+use super::call_result::SealedSnapshot;
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::answer::{CallResult, SealedSnapshot};
+use super::call_result::{CallResult, SealedSnapshot};
 use crate::batch::{Batch, Change};
 use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
@@ -47,19 +47,19 @@ struct Settlement<'a> {
 ///
 /// # Errors
 /// [`Error::NotFound`] when the order has no such payment; [`Error::Invalid`] when a sum exceeds an `i64`.
-pub(super) fn settle_answer(
+pub(super) fn settle_result(
     state: OrderState,
     intent: DeliveryId,
     call: &GatewayCall,
-    answer: &CallResult,
+    result: &CallResult,
     parameters: SettleParameters<'_>,
     context: &mut DecisionContext,
 ) -> Result<Batch> {
     let mut settlement = Settlement::open(state, call.payment.id, parameters, context)?;
-    if let Some(sealed) = answer.sealed() {
+    if let Some(sealed) = result.sealed() {
         settlement.apply(sealed)?;
     }
-    match answer {
+    match result {
         CallResult::Succeeded(_) | CallResult::Nothing => {}
         CallResult::Unknown => {
             if settlement.payment.state.is_open() {
@@ -69,17 +69,17 @@ pub(super) fn settle_answer(
         }
         CallResult::Refused { message, .. } => settlement.refused(&call.command, message)?,
         CallResult::GaveUp => {
-            let step = call.command.step().as_str();
-            let detail = format!("The gateway did not respond to {step}; it is not called again.");
+            let operation = call.command.operation().as_str();
+            let detail = format!("The gateway did not respond to {operation}; it is not called again.");
             settlement.note_for_staff("gateway_silent", detail);
         }
     }
     if settlement.payment.remote.pending_call.is_some_and(|pending_call| pending_call.intent == intent) {
         settlement.payment.remote.pending_call = None;
     }
-    let canceling = match &call.command {
+    let cancel = match &call.command {
         GatewayCommand::Void { cancel, despite_mismatch } => {
-            if *despite_mismatch && matches!(answer, CallResult::Succeeded(_) | CallResult::Refused { .. }) {
+            if *despite_mismatch && matches!(result, CallResult::Succeeded(_) | CallResult::Refused { .. }) {
                 settlement.end_despite_mismatch();
             }
             cancel.as_ref()
@@ -91,19 +91,19 @@ pub(super) fn settle_answer(
         GatewayCommand::Create { .. } | GatewayCommand::Capture { .. } | GatewayCommand::Refund { .. } => None,
     };
     settlement.refund_excess()?;
-    match canceling {
-        Some(command) => settlement.close_with_cancel(command),
+    match cancel {
+        Some(cancel) => settlement.close_with_cancel(cancel),
         None => Ok(settlement.close()),
     }
 }
 
 /// Records a snapshot that no call asked for. `None` when it changes nothing.
 ///
-/// `exact` says that the payment has not changed since the gateway was asked: then a refund that the gateway does not
+/// `exact` says that the payment has not changed since the poll began: then a refund that the gateway does not
 /// know, and for which no call is pending, was lost.
 ///
 /// # Errors
-/// As [`settle_answer`].
+/// As [`settle_result`].
 pub(super) fn settle_snapshot(
     state: OrderState,
     id: PaymentId,
@@ -131,7 +131,7 @@ pub(super) fn settle_snapshot(
 /// already, or has brought money.
 ///
 /// # Errors
-/// As [`settle_answer`].
+/// As [`settle_result`].
 pub(super) fn settle_unknown(
     state: OrderState,
     id: PaymentId,
@@ -381,20 +381,20 @@ impl<'a> Settlement<'a> {
     }
 
     /// Like [`Settlement::close`], and cancels the order if that is still right.
-    fn close_with_cancel(mut self, command: &CancelReason) -> Result<Batch> {
+    fn close_with_cancel(mut self, cause: &CancelReason) -> Result<Batch> {
         let order = &self.state.order;
-        let wanted = match command {
+        let is_due = match cause {
             CancelReason::Asked { .. } => order.status == OrderStatus::Placed,
             CancelReason::Overdue => {
                 let brought = self.payment.amount_captured > Amount::ZERO;
                 order.status == OrderStatus::Placed && order.hold_until.is_some() && !brought
             }
         };
-        if !wanted {
+        if !is_due {
             return Ok(self.close());
         }
         if self.payment.state.is_open() {
-            if *command == CancelReason::Overdue {
+            if *cause == CancelReason::Overdue {
                 hold_longer(&mut self.state.order, &self.payment, self.context);
             }
             if !self.is_known_mismatch() {
@@ -408,7 +408,7 @@ impl<'a> Settlement<'a> {
             payments: self.state.payments.clone(),
             shipments: self.state.shipments.clone(),
         };
-        let reason = match command {
+        let reason = match cause {
             CancelReason::Asked { role } => Reason::Asked(role),
             CancelReason::Overdue => Reason::Overdue,
         };

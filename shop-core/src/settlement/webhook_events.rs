@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::answer::SealedSnapshot;
+use super::call_result::SealedSnapshot;
 use crate::actor::Actor;
 use crate::batch::{Batch, Change, Decision};
 use crate::error::{BoxError, Error, Result};

@@ -80,16 +80,16 @@ impl Shop {
             let attempt = &attempt;
             let mut unchanged = context.clone();
             async move {
-                if let Some(kept) = self.stored_outcome(scope, key).await? {
-                    return Ok(Decision::unchanged(&mut unchanged, kept));
+                if let Some(stored) = self.stored_outcome(scope, key).await? {
+                    return Ok(Decision::unchanged(&mut unchanged, stored));
                 }
                 let mut decision = match attempt(context).await {
                     Ok(decision) => decision,
                     // A duplicate request may have committed since the lookup above, and its effect may be why this one
                     // is refused.
                     Err(refusal) => {
-                        let kept = self.stored_outcome(scope, key).await?.ok_or(refusal)?;
-                        return Ok(Decision::unchanged(&mut unchanged, kept));
+                        let stored = self.stored_outcome(scope, key).await?.ok_or(refusal)?;
+                        return Ok(Decision::unchanged(&mut unchanged, stored));
                     }
                 };
                 let outcome = serde_json::to_string(&decision.reply).map_err(|error| Error::Fault(error.into()))?;
@@ -186,8 +186,8 @@ mod tests {
                 .await
             }
         };
-        let record = block_on(once(true)).unwrap();
-        assert_eq!((record.value.as_str(), record.replayed), ("first", true));
+        let first = block_on(once(true)).unwrap();
+        assert_eq!((first.value.as_str(), first.replayed), ("first", true));
         assert!(block_on(once(false)).unwrap().replayed);
     }
 }

@@ -31,10 +31,10 @@ pub(super) enum DeliveryAttempt {
 }
 
 impl Worker<'_> {
-    /// Claims and makes some of a receiver's due deliveries. Each delivery fails when its `patience` future ends.
-    pub(super) async fn deliver<P, F>(&self, receiver: Receiver<'_>, patience: P) -> Result<RoundSummary>
+    /// Claims and makes some of a receiver's due deliveries. Each delivery fails when its `timeout` future ends.
+    pub(super) async fn deliver<T, F>(&self, receiver: Receiver<'_>, timeout: T) -> Result<RoundSummary>
     where
-        P: Fn() -> F,
+        T: Fn() -> F,
         F: Future<Output = ()>,
     {
         let limit = match receiver {
@@ -43,15 +43,15 @@ impl Worker<'_> {
         };
         let claimed = self.claim(receiver, limit).await?;
         let results: Vec<Result<RoundSummary>> = stream::iter(claimed)
-            .map(|delivery| self.deliver_claimed(receiver, delivery, patience()))
+            .map(|delivery| self.deliver_claimed(receiver, delivery, timeout()))
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
-        let mut progress = RoundSummary::default();
+        let mut summary = RoundSummary::default();
         for result in results {
-            progress += result?;
+            summary += result?;
         }
-        Ok(progress)
+        Ok(summary)
     }
 
     /// Makes a claimed delivery, and records the result.
@@ -59,13 +59,13 @@ impl Worker<'_> {
         &self,
         receiver: Receiver<'_>,
         delivery: Delivery,
-        patience: impl Future<Output = ()>,
+        timeout: impl Future<Output = ()>,
     ) -> Result<RoundSummary> {
-        let given = match select(Box::pin(self.hand_over(receiver, &delivery)), Box::pin(patience)).await {
-            Either::Left((given, _)) => given,
+        let outcome = match select(Box::pin(self.hand_over(receiver, &delivery)), Box::pin(timeout)).await {
+            Either::Left((outcome, _)) => outcome,
             Either::Right(_) => DeliveryOutcome::failed("the receiver did not respond in time"),
         };
-        self.record(delivery, given).await
+        self.record(delivery, outcome).await
     }
 
     /// Leases the oldest due deliveries. This counts as an attempt, even if the worker crashes.
@@ -111,9 +111,9 @@ impl Worker<'_> {
             };
             if now.due_at > context.now() {
                 // The first attempt is in progress, unless one has failed.
-                let attempt_result =
+                let attempt =
                     if now.last_error.is_none() { DeliveryAttempt::Elsewhere } else { DeliveryAttempt::Later };
-                return Ok(Decision::unchanged(&mut context, Err(attempt_result)));
+                return Ok(Decision::unchanged(&mut context, Err(attempt)));
             }
             let claimed = leased(now, receiver.lease(), context.now());
             let mut batch = Batch::new(&mut context);
@@ -122,11 +122,11 @@ impl Worker<'_> {
         });
         let claimed = match claim.await? {
             Ok(claimed) => claimed,
-            Err(attempt_result) => return Ok(attempt_result),
+            Err(attempt) => return Ok(attempt),
         };
-        let given = self.hand_over(receiver, &claimed).await;
-        let progress = self.record(claimed, given).await?;
-        Ok(if progress.delivered > 0 { DeliveryAttempt::Delivered } else { DeliveryAttempt::Later })
+        let outcome = self.hand_over(receiver, &claimed).await;
+        let summary = self.record(claimed, outcome).await?;
+        Ok(if summary.delivered > 0 { DeliveryAttempt::Delivered } else { DeliveryAttempt::Later })
     }
 }
 

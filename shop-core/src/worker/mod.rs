@@ -83,25 +83,25 @@ impl<'a> Worker<'a> {
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached. A failing receiver is not an error.
     pub async fn run_once(&self) -> Result<RoundSummary> {
-        let mut progress = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
-        progress += self.deliver_all(self.receivers()).await?;
+        let mut summary = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
+        summary += self.deliver_all(self.receivers()).await?;
         let webhooks = self.webhooks().await?;
-        progress += self.deliver_all(webhooks.iter().map(Receiver::Webhook)).await?;
-        Ok(progress)
+        summary += self.deliver_all(webhooks.iter().map(Receiver::Webhook)).await?;
+        Ok(summary)
     }
 
     /// Like [`Worker::run_once`], but makes one delivery at a time: randomness is then drawn in the same order on every
     /// store.
     #[cfg(feature = "conformance")]
     pub(crate) async fn run_in_turn(&self) -> Result<RoundSummary> {
-        let mut progress = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
+        let mut summary = RoundSummary { relayed: self.relay().await?.events, ..RoundSummary::default() };
         let webhooks = self.webhooks().await?;
         for receiver in self.receivers().into_iter().chain(webhooks.iter().map(Receiver::Webhook)) {
             while let Some(delivery) = self.claim(receiver, 1).await?.pop() {
-                progress += self.deliver_claimed(receiver, delivery, std::future::pending()).await?;
+                summary += self.deliver_claimed(receiver, delivery, std::future::pending()).await?;
             }
         }
-        Ok(progress)
+        Ok(summary)
     }
 
     /// The active webhooks, if the shop has a sender for them.
@@ -114,20 +114,20 @@ impl<'a> Worker<'a> {
     /// Delivers to these receivers concurrently until nothing is due.
     async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<RoundSummary> {
         let rounds = receivers.into_iter().map(|receiver| async move {
-            let mut progress = RoundSummary::default();
+            let mut summary = RoundSummary::default();
             loop {
                 let round = self.deliver(receiver, std::future::pending::<()>).await?;
                 if round == RoundSummary::default() {
-                    return Ok::<_, Error>(progress);
+                    return Ok::<_, Error>(summary);
                 }
-                progress += round;
+                summary += round;
             }
         });
-        let mut progress = RoundSummary::default();
+        let mut summary = RoundSummary::default();
         for round in join_all(rounds).await {
-            progress += round?;
+            summary += round?;
         }
-        Ok(progress)
+        Ok(summary)
     }
 
     /// Cancels orders whose payment did not arrive in time, which releases their stock.

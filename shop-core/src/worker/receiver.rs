@@ -29,7 +29,7 @@ pub(super) const LEASE: TimeDelta = TimeDelta::seconds(180);
 const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(30);
 
 /// The timeout for webhooks: shorter than for other receivers, since a webhook should only store the event.
-const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10);
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A webhook with its sender and receiver name.
 pub(super) struct Outgoing<'a> {
@@ -80,7 +80,7 @@ impl Receiver<'_> {
 pub(super) enum DeliveryOutcome {
     /// The receiver accepted it. `also` is committed together with the end of the delivery.
     Accepted { also: Option<Batch>, response_status: Option<u16> },
-    /// A gateway answered a call.
+    /// The result of a gateway call.
     Answered(CallResult),
     /// A payment was looked up; `None` if there was nothing to look up.
     Polled(Option<Box<PollResult>>),
@@ -97,8 +97,8 @@ impl DeliveryOutcome {
 }
 
 impl From<Result<Option<Batch>, BoxError>> for DeliveryOutcome {
-    fn from(given: Result<Option<Batch>, BoxError>) -> Self {
-        match given {
+    fn from(result: Result<Option<Batch>, BoxError>) -> Self {
+        match result {
             Ok(also) => Self::Accepted { also, response_status: None },
             Err(why) => Self::Failed { is_final: why.is::<MailRefused>(), why, response_status: None },
         }
@@ -117,23 +117,23 @@ impl<'a> Worker<'a> {
 
     /// Hands a delivery to its receiver. A panic counts as a failure, so that other deliveries and receivers continue.
     pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> DeliveryOutcome {
-        match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
-            Ok(given) => given,
+        match AssertUnwindSafe(self.dispatch(receiver, delivery)).catch_unwind().await {
+            Ok(outcome) => outcome,
             Err(panic) => DeliveryOutcome::failed(format!("the receiver panicked: {}", panic_message(panic.as_ref()))),
         }
     }
 
-    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> DeliveryOutcome {
+    async fn dispatch(&self, receiver: Receiver<'_>, delivery: &Delivery) -> DeliveryOutcome {
         match (receiver, &delivery.content) {
             (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
             (Receiver::Mail(mailer), Content::OrderMail(mail)) => self.order_mail(mailer, delivery, mail).await.into(),
             (Receiver::Subscriber(subscriber), Content::Event(event)) => {
                 subscriber.receive(event).await.map(|()| None).into()
             }
-            (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
+            (Receiver::Webhook(outgoing), Content::Event(event)) => self.send_event(outgoing, event).await,
             (Receiver::Caller(remote), Content::GatewayCall(call)) => match remote.gateway.remote() {
                 Some(gateway) => match self.shop.payments().perform(gateway, delivery, call).await {
-                    Ok(answer) => DeliveryOutcome::Answered(answer),
+                    Ok(result) => DeliveryOutcome::Answered(result),
                     Err(why) => DeliveryOutcome::failed(why),
                 },
                 None => DeliveryOutcome::failed("the gateway is no longer called over a network"),
@@ -153,7 +153,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Sends an event to a webhook, with its current URL and secrets.
-    async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> DeliveryOutcome {
+    async fn send_event(&self, outgoing: &Outgoing<'_>, event: &Event) -> DeliveryOutcome {
         let webhook = match self.shop.store().webhook(outgoing.id).await {
             Ok(Some(webhook)) if webhook.active => webhook,
             Ok(_) => return DeliveryOutcome::Withdrawn,
@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
             Ok(message) => message,
             Err(error) => return DeliveryOutcome::failed(error),
         };
-        match outgoing.sender.send(&message, WEBHOOK_PATIENCE).await {
+        match outgoing.sender.send(&message, WEBHOOK_TIMEOUT).await {
             Ok(status @ 200..=299) => DeliveryOutcome::Accepted { also: None, response_status: Some(status) },
             Ok(status) => DeliveryOutcome::Failed {
                 why: format!("the answer was {status}").into(),
@@ -183,7 +183,7 @@ impl<'a> Worker<'a> {
                 if let Some(user) = counted.filter(|_| delivery.attempts <= 1)
                     && !mail_jobs::count(self.shop, user).await?
                 {
-                    tracing::warn!(%user, template = mail.template(), "a mail is not sent: the day's are used up");
+                    tracing::warn!(%user, template = mail.template(), "a mail is not sent: the daily limit is reached");
                     return Ok(None);
                 }
                 self.send(mailer, delivery, &to, &mail).await

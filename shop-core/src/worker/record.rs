@@ -20,11 +20,11 @@ const MAX_ERROR_LENGTH: usize = 500;
 
 impl Worker<'_> {
     /// Records the outcome of a delivery, unless the lease was lost in the meantime: another worker owns it then.
-    pub(super) async fn record(&self, claimed: Delivery, given: DeliveryOutcome) -> Result<RoundSummary> {
-        match self.write_down(&claimed, &given).await {
-            // A gateway's answer that makes no sense counts as a failure.
+    pub(super) async fn record(&self, claimed: Delivery, outcome: DeliveryOutcome) -> Result<RoundSummary> {
+        match self.write_down(&claimed, &outcome).await {
+            // A gateway's response that makes no sense counts as a failure.
             Err(error @ (Error::Fault(_) | Error::NotFound))
-                if matches!(given, DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_)) =>
+                if matches!(outcome, DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_)) =>
             {
                 tracing::error!(%error, source = ?std::error::Error::source(&error), id = %claimed.id, "cannot record");
                 self.write_down(&claimed, &DeliveryOutcome::failed(error)).await
@@ -33,7 +33,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn write_down(&self, claimed: &Delivery, given: &DeliveryOutcome) -> Result<RoundSummary> {
+    async fn write_down(&self, claimed: &Delivery, outcome: &DeliveryOutcome) -> Result<RoundSummary> {
         self.shop
             .execute(&Actor::system(), |mut context| async move {
                 let current = self.shop.store().delivery(claimed.id).await?;
@@ -41,13 +41,13 @@ impl Worker<'_> {
                     return Ok(Decision::unchanged(&mut context, ()));
                 }
                 let mut batch = Batch::new(&mut context);
-                let delivery = settled(claimed.clone(), given, context.now());
+                let delivery = settled(claimed.clone(), outcome, context.now());
                 batch.write(Change::Update(delivery));
                 let payments = self.shop.payments();
-                let also = match (given, &claimed.content) {
+                let also = match (outcome, &claimed.content) {
                     (DeliveryOutcome::Accepted { also, .. }, _) => also.clone(),
-                    (DeliveryOutcome::Answered(answer), Content::GatewayCall(call)) => {
-                        Some(payments.answered(claimed, call, answer, &mut context).await?)
+                    (DeliveryOutcome::Answered(result), Content::GatewayCall(call)) => {
+                        Some(payments.answered(claimed, call, result, &mut context).await?)
                     }
                     (DeliveryOutcome::Failed { .. }, Content::GatewayCall(call))
                         if claimed.attempts >= MAX_ATTEMPTS =>
@@ -71,7 +71,7 @@ impl Worker<'_> {
                 Ok(Decision { batch, reply: () })
             })
             .await?;
-        let (why, is_given_up) = match given {
+        let (why, is_given_up) = match outcome {
             DeliveryOutcome::Accepted { .. } | DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_) => {
                 return Ok(RoundSummary { delivered: 1, ..RoundSummary::default() });
             }
@@ -102,9 +102,9 @@ fn not_mailed(mail: &OrderMail, why: &BoxError, context: &mut DecisionContext) -
 }
 
 /// The delivery after its attempt.
-fn settled(claimed: Delivery, given: &DeliveryOutcome, now: Timestamp) -> Delivery {
+fn settled(claimed: Delivery, outcome: &DeliveryOutcome, now: Timestamp) -> Delivery {
     let version = claimed.version + 1;
-    match given {
+    match outcome {
         DeliveryOutcome::Withdrawn => {
             // Restored to the state before the claim.
             Delivery { attempts: (claimed.attempts - 1).max(0), due_at: now, version, ..claimed }

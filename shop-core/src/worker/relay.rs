@@ -52,13 +52,13 @@ impl Worker<'_> {
                 let limit = (DELIVERIES / receivers.max(1)).clamp(1, EVENTS);
                 let events = store.unrelayed_events(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
                 let mut batch = Batch::new(&mut context);
-                let mut told = BTreeSet::new();
+                let mut receiving_ids = BTreeSet::new();
                 for event in &events {
                     batch.write(OutboxWrite::Relayed(event.id));
                     let wanting = webhooks.iter().filter(|webhook| webhook.wants(event.kind));
                     let names = subscribers.iter().map(|subscriber| subscriber.name().to_owned());
                     let names = names.chain(wanting.map(|webhook| {
-                        told.insert(webhook.id);
+                        receiving_ids.insert(webhook.id);
                         webhook.receiver()
                     }));
                     for name in names {
@@ -69,11 +69,11 @@ impl Worker<'_> {
                     }
                 }
                 // A webhook that is paused or deleted in the meantime must get no delivery, which would wait forever.
-                let told_webhooks = webhooks.iter().filter(|webhook| told.contains(&webhook.id));
-                told_webhooks.for_each(|webhook| batch.require_unchanged(webhook));
+                let receiving = webhooks.iter().filter(|webhook| receiving_ids.contains(&webhook.id));
+                receiving.for_each(|webhook| batch.require_unchanged(webhook));
                 let relayed = Relayed {
                     events: u32::try_from(events.len()).unwrap_or(u32::MAX),
-                    webhooks: told,
+                    webhooks: receiving_ids,
                     is_idle: receivers == 0,
                 };
                 Ok(Decision { batch, reply: (relayed, events.len() < limit) })

@@ -21,9 +21,9 @@ const FORGET_EVERY: Duration = Duration::from_mins(10);
 
 /// The notifiers of the loops.
 #[derive(Default)]
-struct LoopBells {
+struct LoopNotifiers {
     relay: Notifier,
-    /// Events have receivers, perhaps for the first time.
+    /// Notified when the webhooks changed: events may have receivers for the first time.
     wanted: Notifier,
     webhooks: WebhookNotifiers,
 }
@@ -49,7 +49,7 @@ impl Worker<'_> {
     {
         // Only stored data outlives an attempt, and it is consistent after every commit.
         while let Err(panic) = AssertUnwindSafe(self.work(&sleep)).catch_unwind().await {
-            tracing::error!(panic = panic_message(panic.as_ref()), "the worker panicked and begins again");
+            tracing::error!(panic = panic_message(panic.as_ref()), "the worker panicked and restarts");
             sleep(FAULT_PAUSE).await;
         }
     }
@@ -60,7 +60,7 @@ impl Worker<'_> {
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        let notifiers = LoopBells::default();
+        let notifiers = LoopNotifiers::default();
         let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Notifier::default())).collect();
         let webhooks_changed = || {
             notifiers.wanted.notify();
@@ -71,13 +71,13 @@ impl Worker<'_> {
         let webhooks = self.serve_webhooks(&notifiers.webhooks, webhooks_changed, sleep);
         // In separate loops, so that neither many old rows nor a slow gateway delays the sweep that releases stock.
         let housekeeping = join3(self.keep_sweeping(sleep), self.keep_forgetting(sleep), self.keep_reconciling(sleep));
-        let pass_on = self.pass_on_news(&notifiers, &receivers);
+        let pass_on = self.pass_on_notifications(&notifiers, &receivers);
         let relay = self.keep_relaying(&notifiers, &receivers, sleep);
         let _: ((), (), Vec<()>, (), ((), (), ())) = join5(pass_on, relay, deliver, webhooks, housekeeping).await;
     }
 
     /// Passes notifications of commits on to the relay and to all receivers.
-    async fn pass_on_news(&self, notifiers: &LoopBells, receivers: &[(Receiver<'_>, Notifier)]) {
+    async fn pass_on_notifications(&self, notifiers: &LoopNotifiers, receivers: &[(Receiver<'_>, Notifier)]) {
         loop {
             self.shop.notifier().wait().await;
             notifiers.relay.notify();
@@ -86,7 +86,7 @@ impl Worker<'_> {
     }
 
     /// Relays events, and notifies the receivers of the new deliveries.
-    async fn keep_relaying<S, F>(&self, notifiers: &LoopBells, receivers: &[(Receiver<'_>, Notifier)], sleep: &S)
+    async fn keep_relaying<S, F>(&self, notifiers: &LoopNotifiers, receivers: &[(Receiver<'_>, Notifier)], sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
@@ -120,7 +120,7 @@ impl Worker<'_> {
         F: Future<Output = ()>,
     {
         loop {
-            let pause = match self.deliver_and_look_ahead(receiver, sleep).await {
+            let pause = match self.deliver_due(receiver, sleep).await {
                 Ok(pause) => pause,
                 Err(error) => log_failure(&error, "deliver"),
             };
@@ -172,7 +172,7 @@ impl Worker<'_> {
     }
 
     /// Delivers everything that is due to a receiver, and returns how long to pause.
-    async fn deliver_and_look_ahead<S, F>(&self, receiver: Receiver<'_>, sleep: &S) -> Result<Duration>
+    async fn deliver_due<S, F>(&self, receiver: Receiver<'_>, sleep: &S) -> Result<Duration>
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,

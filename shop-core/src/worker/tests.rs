@@ -320,7 +320,7 @@ fn who_lost_the_lease_records_nothing() {
 }
 
 #[test]
-fn a_hanging_receiver_fails_when_patience_ends() {
+fn a_hanging_receiver_fails_at_the_timeout() {
     let slow = Listener::new("slow");
     let world = listened(&[&slow]);
     slow.hangs.store(true, Ordering::Relaxed);
@@ -328,8 +328,8 @@ fn a_hanging_receiver_fails_when_patience_ends() {
     let worker = world.shop.worker();
     block_on(worker.relay()).unwrap();
     let subscriber: &dyn Subscriber = slow.as_ref();
-    let progress = block_on(worker.deliver(Receiver::Subscriber(subscriber), || std::future::ready(()))).unwrap();
-    assert_eq!(progress.failed, 1);
+    let summary = block_on(worker.deliver(Receiver::Subscriber(subscriber), || std::future::ready(()))).unwrap();
+    assert_eq!(summary.failed, 1);
 }
 
 #[test]
@@ -424,7 +424,7 @@ struct Post(Mutex<Vec<String>>);
 
 #[async_trait]
 impl WebhookSender for Post {
-    async fn send(&self, message: &WebhookMessage, _patience: Duration) -> Result<u16, BoxError> {
+    async fn send(&self, message: &WebhookMessage, _timeout: Duration) -> Result<u16, BoxError> {
         self.0.lock().unwrap().push(message.url.clone());
         if message.url.contains("hangs") {
             std::future::pending::<()>().await;

@@ -169,7 +169,7 @@ impl Worker<'_> {
             let is_idle = under_way.is_empty();
             let ended = async {
                 if let Some(Err(error)) = under_way.next().await {
-                    log_failure(&error, "note what a webhook answered");
+                    log_failure(&error, "record the response of a webhook");
                 }
             };
             if is_idle {
@@ -180,7 +180,7 @@ impl Worker<'_> {
             // Deliveries that ended in the meantime are replaced together.
             while let Some(Some(done)) = under_way.next().now_or_never() {
                 if let Err(error) = done {
-                    log_failure(&error, "note what a webhook answered");
+                    log_failure(&error, "record the response of a webhook");
                 }
             }
         }

@@ -64,11 +64,11 @@ pub(crate) struct ExistingAccount {
 pub(crate) fn register(
     form: Registration,
     password_hash: String,
-    known: Option<ExistingAccount>,
+    existing: Option<ExistingAccount>,
     context: &mut DecisionContext,
 ) -> Decision<()> {
     let mut batch = Batch::new(context);
-    let Some(ExistingAccount { user, otp, may_be_mailed }) = known else {
+    let Some(ExistingAccount { user, otp, may_be_mailed }) = existing else {
         new_account(form, password_hash, &mut batch, context);
         return Decision { batch, reply: () };
     };

@@ -40,8 +40,8 @@ impl Accounts<'_> {
                     {
                         return Err(Error::invalid("username", USERNAME_TAKEN));
                     }
-                    let known = self.known(&form.email.key, context.now()).await?;
-                    Ok(decide::register(form, password_hash, known, &mut context))
+                    let existing = self.existing_account(&form.email.key, context.now()).await?;
+                    Ok(decide::register(form, password_hash, existing, &mut context))
                 }
             })
             .await?;
@@ -57,7 +57,7 @@ impl Accounts<'_> {
 
     /// The account of a folded address, and what a new registration of it depends on. The same reads are made for an
     /// unknown address, so that the call takes equally long.
-    async fn known(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::ExistingAccount>> {
+    async fn existing_account(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::ExistingAccount>> {
         let store = self.shop.store();
         let user = store.user_by_email(email_key).await?;
         let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);

@@ -22,10 +22,10 @@ pub(crate) fn cart() -> Cart {
 }
 
 /// Products with one variant each, from pairs of (price, stock on hand).
-pub(crate) fn goods(things: &[(i64, i64)]) -> CartContents {
+pub(crate) fn contents(things: &[(i64, i64)]) -> CartContents {
     let mut context = DecisionContext::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), [4; 32]);
     let location = context.id();
-    let mut goods = CartContents::default();
+    let mut contents = CartContents::default();
     for (index, (price, on_hand)) in things.iter().enumerate() {
         let product = Product {
             id: context.id(),
@@ -54,7 +54,7 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> CartContents {
             updated_at: context.now(),
             version: 1,
         };
-        goods.stock.push(StockLevel {
+        contents.stock.push(StockLevel {
             variant_id: product.variants[0].id,
             product_id: product.id,
             sku: format!("SKU-{index}"),
@@ -66,7 +66,7 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> CartContents {
             tracked: true,
             backorder: false,
         });
-        goods.products.push(product);
+        contents.products.push(product);
     }
-    goods
+    contents
 }

@@ -44,13 +44,13 @@ pub fn write(mut cart: Cart, context: &DecisionContext, batch: &mut Batch) -> Ca
 /// less can be sold now.
 pub fn add(
     mut cart: Cart,
-    goods: &CartContents,
+    contents: &CartContents,
     variant: VariantId,
     field: &str,
     quantity: i64,
     context: &mut DecisionContext,
 ) -> Result<Cart> {
-    if goods.on_sale(variant, cart.currency).is_none() {
+    if contents.on_sale(variant, cart.currency).is_none() {
         return Err(Error::invalid(field, "This is not on sale."));
     }
     let full = cart.items.len() >= MAX_CART_ITEMS;
@@ -67,7 +67,7 @@ pub fn add(
             quantity
         }
     };
-    affordable(&cart, goods, variant, wanted)?;
+    check_line(&cart, contents, variant, wanted)?;
     Ok(cart)
 }
 
@@ -75,14 +75,14 @@ pub fn add(
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such line; otherwise as [`add`].
-pub fn set_quantity(mut cart: Cart, goods: &CartContents, item: CartItemId, quantity: i64) -> Result<Cart> {
+pub fn set_quantity(mut cart: Cart, contents: &CartContents, item: CartItemId, quantity: i64) -> Result<Cart> {
     if quantity == 0 {
         return remove(cart, item);
     }
     let line = cart.items.iter_mut().find(|line| line.id == item).ok_or(Error::NotFound)?;
     line.quantity = quantity;
     let variant = line.variant_id;
-    affordable(&cart, goods, variant, quantity)?;
+    check_line(&cart, contents, variant, quantity)?;
     Ok(cart)
 }
 
@@ -106,8 +106,8 @@ pub fn empty(mut cart: Cart) -> Cart {
 
 /// The weight in grams and the subtotal of a cart, by which shipping is priced. Sums saturate, as in a view.
 #[must_use]
-pub fn load(cart: &Cart, goods: &CartContents) -> (i64, Amount) {
-    let lines = cart.items.iter().filter_map(|item| Some((goods.find(item.variant_id)?.1, item.quantity)));
+pub fn weight_and_subtotal(cart: &Cart, contents: &CartContents) -> (i64, Amount) {
+    let lines = cart.items.iter().filter_map(|item| Some((contents.find(item.variant_id)?.1, item.quantity)));
     let (weight, subtotal) = lines.fold((0_i64, 0_i64), |(weight, subtotal), (variant, quantity)| {
         (
             weight.saturating_add(variant.weight_grams.saturating_mul(quantity)),
@@ -118,15 +118,15 @@ pub fn load(cart: &Cart, goods: &CartContents) -> (i64, Amount) {
 }
 
 /// Checks a cart that now holds `wanted` of one variant.
-fn affordable(cart: &Cart, goods: &CartContents, variant: VariantId, wanted: i64) -> Result<()> {
+fn check_line(cart: &Cart, contents: &CartContents, variant: VariantId, wanted: i64) -> Result<()> {
     if wanted > MAX_QUANTITY {
         return Err(Error::invalid("quantity", too_many()));
     }
-    if let Some(available) = goods.availability(variant, cart.currency).sellable.filter(|most| wanted > *most) {
-        let sku = goods.find(variant).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
+    if let Some(available) = contents.availability(variant, cart.currency).sellable.filter(|most| wanted > *most) {
+        let sku = contents.find(variant).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
         return Err(Error::OutOfStock { sku, available });
     }
-    if load(cart, goods).1 > Amount::MAX {
+    if weight_and_subtotal(cart, contents).1 > Amount::MAX {
         return Err(Error::invalid("quantity", "The total of the cart would be too large."));
     }
     Ok(())
@@ -139,79 +139,79 @@ mod tests {
     use super::*;
     use crate::batch::RowWrite;
     use crate::cart::CartView;
-    use crate::cart::operations::fixtures::{cart, context, goods};
+    use crate::cart::operations::fixtures::{cart, contents, context};
     use crate::model::catalog::{PriceRules, ProductStatus};
 
     fn quantities(cart: &Cart) -> Vec<i64> {
         cart.items.iter().map(|item| item.quantity).collect()
     }
 
-    fn variant(goods: &CartContents, index: usize) -> VariantId {
-        goods.products[index].variants[0].id
+    fn variant(contents: &CartContents, index: usize) -> VariantId {
+        contents.products[index].variants[0].id
     }
 
     #[test]
     fn more_of_the_same_adds_up_until_the_stock_ends() {
-        let (goods, mut context) = (goods(&[(1000, 5), (250, 9)]), context());
-        let (one, two) = (variant(&goods, 0), variant(&goods, 1));
-        let cart = add(cart(), &goods, one, "sku", 2, &mut context).unwrap();
-        let cart = add(cart, &goods, two, "sku", 1, &mut context).unwrap();
-        let cart = add(cart, &goods, one, "sku", 3, &mut context).unwrap();
+        let (contents, mut context) = (contents(&[(1000, 5), (250, 9)]), context());
+        let (one, two) = (variant(&contents, 0), variant(&contents, 1));
+        let cart = add(cart(), &contents, one, "sku", 2, &mut context).unwrap();
+        let cart = add(cart, &contents, two, "sku", 1, &mut context).unwrap();
+        let cart = add(cart, &contents, one, "sku", 3, &mut context).unwrap();
         assert_eq!(quantities(&cart), [5, 1]);
-        let refused = add(cart, &goods, one, "sku", 1, &mut context).unwrap_err();
+        let refused = add(cart, &contents, one, "sku", 1, &mut context).unwrap_err();
         assert!(matches!(refused, Error::OutOfStock { available: 5, .. }));
     }
 
     #[test]
     fn what_is_not_counted_or_back_ordered_has_no_limit_but_the_lines_own() {
-        let (mut goods, mut context) = (goods(&[(1000, 0), (1000, 0)]), context());
-        goods.stock[0].tracked = false;
-        goods.stock[1].backorder = true;
+        let (mut contents, mut context) = (contents(&[(1000, 0), (1000, 0)]), context());
+        contents.stock[0].tracked = false;
+        contents.stock[1].backorder = true;
         for index in 0..2 {
-            let id = variant(&goods, index);
-            let full = add(cart(), &goods, id, "sku", 10_000, &mut context).unwrap();
-            assert_eq!(add(full, &goods, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
+            let id = variant(&contents, index);
+            let full = add(cart(), &contents, id, "sku", 10_000, &mut context).unwrap();
+            assert_eq!(add(full, &contents, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
         }
     }
 
     #[test]
     fn what_is_not_on_sale_cannot_be_added_and_is_shown_as_gone() {
-        let (mut goods, mut context) = (goods(&[(1000, 5)]), context());
-        let id = variant(&goods, 0);
-        let filled = add(cart(), &goods, id, "sku", 2, &mut context).unwrap();
+        let (mut contents, mut context) = (contents(&[(1000, 5)]), context());
+        let id = variant(&contents, 0);
+        let filled = add(cart(), &contents, id, "sku", 2, &mut context).unwrap();
         let item = filled.items[0].id;
         let changes: [fn(&mut CartContents); 4] = [
-            |goods| goods.products[0].status = ProductStatus::Draft,
-            |goods| goods.products[0].status = ProductStatus::Archived,
-            |goods| goods.products[0].variants[0].archived = true,
-            |goods| goods.products[0].currency = "EUR".parse().unwrap(),
+            |contents| contents.products[0].status = ProductStatus::Draft,
+            |contents| contents.products[0].status = ProductStatus::Archived,
+            |contents| contents.products[0].variants[0].archived = true,
+            |contents| contents.products[0].currency = "EUR".parse().unwrap(),
         ];
         for change in changes {
-            change(&mut goods);
-            assert_eq!(add(cart(), &goods, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
-            let set = set_quantity(filled.clone(), &goods, item, 1).unwrap_err();
+            change(&mut contents);
+            assert_eq!(add(cart(), &contents, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
+            let set = set_quantity(filled.clone(), &contents, item, 1).unwrap_err();
             assert!(matches!(set, Error::OutOfStock { available: 0, .. }));
             assert_eq!(
-                CartView::new(&filled, &goods, &PriceRules::default(), context.now()).items[0].available,
+                CartView::new(&filled, &contents, &PriceRules::default(), context.now()).items[0].available,
                 Some(0)
             );
-            assert!(set_quantity(filled.clone(), &goods, item, 0).unwrap().items.is_empty());
+            assert!(set_quantity(filled.clone(), &contents, item, 0).unwrap().items.is_empty());
         }
     }
 
     #[test]
     fn a_cart_has_a_most_of_lines_and_of_money() {
         let many: Vec<_> = (0..=MAX_CART_ITEMS).map(|_| (100, 5)).collect();
-        let (goods, mut context) = (goods(&many), context());
+        let (contents, mut context) = (contents(&many), context());
         let mut full = cart();
         for index in 0..MAX_CART_ITEMS {
-            full = add(full, &goods, variant(&goods, index), "sku", 1, &mut context).unwrap();
+            full = add(full, &contents, variant(&contents, index), "sku", 1, &mut context).unwrap();
         }
-        let last = variant(&goods, MAX_CART_ITEMS);
-        assert_eq!(add(full.clone(), &goods, last, "sku", 1, &mut context).unwrap_err().code(), "invalid");
-        assert!(add(full, &goods, variant(&goods, 0), "sku", 1, &mut context).is_ok());
+        let last = variant(&contents, MAX_CART_ITEMS);
+        assert_eq!(add(full.clone(), &contents, last, "sku", 1, &mut context).unwrap_err().code(), "invalid");
+        assert!(add(full, &contents, variant(&contents, 0), "sku", 1, &mut context).is_ok());
 
-        let dear = super::super::fixtures::goods(&[(Amount::MAX.0, 10_000)]);
+        let dear = super::super::fixtures::contents(&[(Amount::MAX.0, 10_000)]);
         let id = variant(&dear, 0);
         let one = add(cart(), &dear, id, "sku", 1, &mut context).unwrap();
         assert_eq!(add(one.clone(), &dear, id, "sku", 1, &mut context).unwrap_err().code(), "invalid");
@@ -220,14 +220,14 @@ mod tests {
 
     #[test]
     fn lines_are_set_and_removed_by_their_own_id() {
-        let (goods, mut context) = (goods(&[(1000, 5), (250, 9)]), context());
-        let cart = add(cart(), &goods, variant(&goods, 0), "sku", 2, &mut context).unwrap();
-        let cart = add(cart, &goods, variant(&goods, 1), "sku", 2, &mut context).unwrap();
+        let (contents, mut context) = (contents(&[(1000, 5), (250, 9)]), context());
+        let cart = add(cart(), &contents, variant(&contents, 0), "sku", 2, &mut context).unwrap();
+        let cart = add(cart, &contents, variant(&contents, 1), "sku", 2, &mut context).unwrap();
         let (first, unknown) = (cart.items[0].id, context.id());
-        assert_eq!(quantities(&set_quantity(cart.clone(), &goods, first, 5).unwrap()), [5, 2]);
-        assert!(matches!(set_quantity(cart.clone(), &goods, first, 6), Err(Error::OutOfStock { .. })));
-        assert!(matches!(set_quantity(cart.clone(), &goods, unknown, 1), Err(Error::NotFound)));
-        assert!(matches!(set_quantity(cart.clone(), &goods, unknown, 0), Err(Error::NotFound)));
+        assert_eq!(quantities(&set_quantity(cart.clone(), &contents, first, 5).unwrap()), [5, 2]);
+        assert!(matches!(set_quantity(cart.clone(), &contents, first, 6), Err(Error::OutOfStock { .. })));
+        assert!(matches!(set_quantity(cart.clone(), &contents, unknown, 1), Err(Error::NotFound)));
+        assert!(matches!(set_quantity(cart.clone(), &contents, unknown, 0), Err(Error::NotFound)));
         assert_eq!(quantities(&remove(cart.clone(), first).unwrap()), [2]);
         assert!(matches!(remove(cart.clone(), unknown), Err(Error::NotFound)));
         assert!(empty(cart).items.is_empty());
@@ -247,12 +247,12 @@ mod tests {
         #[test]
         fn a_view_always_adds_up(lines in proptest::collection::vec((0_i64..1_000_000, 1_i64..10_000), 0..20)) {
             let stock: Vec<_> = lines.iter().map(|(price, quantity)| (*price, *quantity)).collect();
-            let (goods, mut context) = (goods(&stock), context());
+            let (contents, mut context) = (contents(&stock), context());
             let mut cart = cart();
             for (index, (_, quantity)) in lines.iter().enumerate() {
-                cart = add(cart, &goods, variant(&goods, index), "sku", *quantity, &mut context).unwrap();
+                cart = add(cart, &contents, variant(&contents, index), "sku", *quantity, &mut context).unwrap();
             }
-            let view = CartView::new(&cart, &goods, &PriceRules::default(), context.now());
+            let view = CartView::new(&cart, &contents, &PriceRules::default(), context.now());
             let expected: i64 = lines.iter().map(|(price, quantity)| price * quantity).sum();
             prop_assert_eq!(view.subtotal, Amount(expected));
             prop_assert_eq!(view.total, Amount(expected));

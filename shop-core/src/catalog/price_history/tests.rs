@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::cart::operations::fixtures::goods;
+use crate::cart::operations::fixtures::contents;
 
 fn day(number: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + TimeDelta::days(20_000 + number)
@@ -10,7 +10,7 @@ fn day(number: i64) -> Timestamp {
 
 /// An active product with one variant.
 fn product() -> Product {
-    goods(&[(1000, 1)]).products.remove(0)
+    contents(&[(1000, 1)]).products.remove(0)
 }
 
 /// The only product of a shop over time, with its price history as a store keeps it.

@@ -114,9 +114,9 @@ impl Catalog<'_> {
 
     /// Finds another rate of the same class and place, however the place is written.
     async fn tax_rate_like(&self, input: &CheckedTaxRate, changes: Option<TaxRateId>) -> Result<Option<TaxRate>> {
-        let place = |country: &str, region: Option<&str>| Jurisdiction::of(country, region, Breadth::Wide);
-        let wanted = place(&input.country, input.region.as_deref());
-        let own = wanted.map_or(input.country.as_str(), |place| place.country);
+        let jurisdiction = |country: &str, region: Option<&str>| Jurisdiction::of(country, region, Breadth::Wide);
+        let wanted = jurisdiction(&input.country, input.region.as_deref());
+        let own = wanted.map_or(input.country.as_str(), |jurisdiction| jurisdiction.country);
         let tax_countries = [region::countries_of(own), vec![input.country.clone()]].concat();
         let query = RulesQuery { tax_countries, ..RulesQuery::default() };
         let rates = self.shop.store().price_rules(&query).await?.tax_rates;
@@ -126,7 +126,7 @@ impl Catalog<'_> {
             // country.
             let known =
                 rate.region.as_deref().is_none_or(|region| region::find(&rate.country, region, Breadth::Wide).is_ok());
-            same || known && place(&rate.country, rate.region.as_deref()) == wanted
+            same || known && jurisdiction(&rate.country, rate.region.as_deref()) == wanted
         };
         let of_class = rates.into_iter().filter(|rate| rate.tax_class == input.tax_class && Some(rate.id) != changes);
         Ok(of_class.into_iter().find(is_there))

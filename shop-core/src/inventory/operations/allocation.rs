@@ -70,7 +70,7 @@ mod tests {
     use crate::inventory::operations::fixtures::{backordered, level, location, untracked};
 
     #[test]
-    fn one_parcel_is_better_than_two() {
+    fn one_shipment_is_better_than_two() {
         let levels = [level(1, 2, 0), level(2, 9, 0), level(3, 99, 0)];
         assert_eq!(allocate(&levels, "A", 2).unwrap().parts, [(location(1), 2)]);
         assert_eq!(allocate(&levels, "A", 5).unwrap().parts, [(location(2), 5)]);

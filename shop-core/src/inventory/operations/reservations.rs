@@ -322,7 +322,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_leaves_in_parcels_is_what_was_held(quantity in 1..=9_i64, shipments in proptest::collection::vec(1..5_i64, 1..9)) {
+        fn what_leaves_in_shipments_is_what_was_held(
+            quantity in 1..=9_i64,
+            shipments in proptest::collection::vec(1..5_i64, 1..9),
+        ) {
             let (_, mut reservations) = reserved(quantity, ReservationStatus::Committed);
             let mut left = quantity;
             let mut context = context();

@@ -90,7 +90,7 @@ pub enum CancelReason {
 impl GatewayCommand {
     /// The operation without its parameters.
     #[must_use]
-    pub fn step(&self) -> GatewayOperation {
+    pub fn operation(&self) -> GatewayOperation {
         match self {
             Self::Create { .. } => GatewayOperation::Create,
             Self::Confirm => GatewayOperation::Confirm,

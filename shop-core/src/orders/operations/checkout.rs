@@ -18,7 +18,7 @@ use crate::validate::Email;
 /// The known parts of an order that may be incomplete; `None` for missing ones. See [`Placement`] for the fields.
 pub(in crate::orders) struct Checkout<'a> {
     pub(in crate::orders) cart: Cart,
-    pub(in crate::orders) goods: CartContents,
+    pub(in crate::orders) contents: CartContents,
     pub(in crate::orders) quote: Option<Quote>,
     pub(in crate::orders) cheapest_shipping: Amount,
     pub(in crate::orders) rules: PriceRules,
@@ -56,7 +56,7 @@ impl<'a> Checkout<'a> {
             billing_address: self.billing_address.unwrap_or_else(|| address.clone()),
             shipping_address: address,
             cart: self.cart,
-            goods: self.goods,
+            contents: self.contents,
             quote,
             cheapest_shipping: self.cheapest_shipping,
             rules: self.rules,
@@ -81,13 +81,13 @@ pub(in crate::orders) fn quote_order(checkout: Checkout<'_>, context: &mut Decis
     match checkout.complete() {
         Ok(placement) => place(placement, context).map(|decision| OrderQuote::of(decision.reply.order)),
         Err(checkout) => {
-            let Checkout { cart, goods, quote, rules, taxes, gateway, missing, .. } = *checkout;
+            let Checkout { cart, contents, quote, rules, taxes, gateway, missing, .. } = *checkout;
             // Check gateway limits only once shipping and region are known: until then, the total can still change.
             let is_priced = quote.is_some() && !missing.iter().any(|field| field == REGION);
             let gateway = gateway.filter(|_| is_priced);
             let pricing_input = PricingInput {
                 cart: &cart,
-                goods: &goods,
+                contents: &contents,
                 quote: quote.as_ref(),
                 rules: &rules,
                 taxes: &taxes,

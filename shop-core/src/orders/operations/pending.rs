@@ -10,7 +10,7 @@ use crate::payments::operations::void;
 
 /// Reduces each open payment outside the shop to the payable amount, or voids it if nothing is left to pay. Payments at
 /// remote gateways do not change: less is captured, or the excess is refunded.
-pub(super) fn ask_for_less(
+pub(super) fn reduce_open_payments(
     state: &mut OrderState,
     before: &[Payment],
     is_remote: &dyn Fn(&Payment) -> bool,

@@ -140,7 +140,7 @@ impl<'a> Orders<'a> {
         let (mut invalid, mut missing) = (checked_order.invalid.clone(), checked_order.missing.clone());
         let mut address = self.shipping_address(buyer.user, checked_order, &mut invalid).await?;
         let query = rules_query(&cart, &buyer, address.as_ref());
-        let Loaded { goods, rules, shipping_rates, user } =
+        let Loaded { contents, rules, shipping_rates, user } =
             self.load(&buyer, checked_order, &cart, &query, known).await?;
         // With a tax provider, the rates do not depend on the region codes of the shop's own table.
         if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
@@ -155,7 +155,7 @@ impl<'a> Orders<'a> {
         }
         let country = address.as_ref().map(|address| address.country.as_str());
         let shipping =
-            checked_order.method.map(|id| shipping_quote(id, &shipping_rates, country, &cart, &goods, &mut invalid));
+            checked_order.method.map(|id| shipping_quote(id, &shipping_rates, country, &cart, &contents, &mut invalid));
         let (quote, cheapest) = shipping.flatten().unzip();
         let email = match (buyer.user, user) {
             (None, _) => buyer.email,
@@ -169,7 +169,7 @@ impl<'a> Orders<'a> {
         }
         let settings = self.shop.settings();
         Ok(Checkout {
-            taxes: self.taxes(&cart, &goods, &rules, quote.as_ref(), address.as_ref(), context).await?,
+            taxes: self.taxes(&cart, &contents, &rules, quote.as_ref(), address.as_ref(), context).await?,
             billing_address: checked_order.billing_address.clone(),
             shipping_address: address,
             hold_until: gateway.and_then(|gateway| settings.hold(gateway.as_ref())).map(|hold| context.now() + hold),
@@ -181,7 +181,7 @@ impl<'a> Orders<'a> {
             note: checked_order.note.clone(),
             cheapest_shipping: cheapest.unwrap_or(Amount::ZERO),
             cart,
-            goods,
+            contents,
             rules,
             quote,
             email,
@@ -201,9 +201,9 @@ impl<'a> Orders<'a> {
         let store = self.shop.store();
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
         let rules = async { Ok::<_, Error>(store.price_rules(query).await?) };
-        let goods = async {
+        let contents = async {
             match known {
-                Some(goods) => Ok(goods),
+                Some(contents) => Ok(contents),
                 None => CartContents::load(store, &variants).await,
             }
         };
@@ -221,9 +221,9 @@ impl<'a> Orders<'a> {
                 None => Ok(None),
             }
         };
-        let (goods, rules, shipping_rates, user) =
-            futures_util::future::try_join4(goods, rules, shipping_rates, user).await?;
-        Ok(Loaded { goods, rules, shipping_rates, user })
+        let (contents, rules, shipping_rates, user) =
+            futures_util::future::try_join4(contents, rules, shipping_rates, user).await?;
+        Ok(Loaded { contents, rules, shipping_rates, user })
     }
 
     /// The taxes of the cart at its address, from the shop's own rates or from the tax provider. The provider is called
@@ -231,7 +231,7 @@ impl<'a> Orders<'a> {
     async fn taxes(
         &self,
         cart: &Cart,
-        goods: &CartContents,
+        contents: &CartContents,
         rules: &PriceRules,
         quote: Option<&Quote>,
         address: Option<&Address>,
@@ -241,7 +241,7 @@ impl<'a> Orders<'a> {
         let (included, rounding) = (settings.prices_include_tax, settings.tax_rounding);
         let Some(address) = address else { return Ok(Taxes { included, rounding, ..Taxes::default() }) };
         let lines: Vec<BasketLine<'_>> =
-            cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+            cart.items.iter().filter_map(|item| contents.line(item.variant_id, item.quantity)).collect();
         let (quote, shipping_shares) = match self.shop.tax_provider() {
             None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
             Some(provider) => {
@@ -280,7 +280,7 @@ impl<'a> Orders<'a> {
 
 /// What an order of a cart depends on, besides the cart.
 struct Loaded {
-    goods: CartContents,
+    contents: CartContents,
     rules: PriceRules,
     shipping_rates: (Vec<Zone>, Vec<Method>),
     user: Option<User>,
@@ -304,14 +304,14 @@ fn shipping_quote(
     (zones, methods): &(Vec<Zone>, Vec<Method>),
     country: Option<&str>,
     cart: &Cart,
-    goods: &CartContents,
+    contents: &CartContents,
     invalid: &mut Invalid,
 ) -> Option<(Quote, Amount)> {
     if !methods.iter().any(|known| known.id == method) {
         invalid.add("shipping_method_id", "There is no such shipping method.");
         return None;
     }
-    let (weight, subtotal) = carts::load(cart, goods);
+    let (weight, subtotal) = carts::weight_and_subtotal(cart, contents);
     let quotes = quote(zones, methods, country?, weight, subtotal, cart.currency);
     let cheapest = quotes.first().map(|quote| quote.price);
     let chosen = quotes.into_iter().find(|quote| quote.method.id == method).zip(cheapest);

@@ -26,8 +26,8 @@ impl Orders<'_> {
         actor.require_staff()?;
         let page = self.shop.store().list_drafts(page).await?;
         let variants: Vec<_> = page.items.iter().flat_map(|draft| &draft.items).map(|item| item.variant_id).collect();
-        let goods = CartContents::load(self.shop.store(), &unique(variants)).await?;
-        Ok(page.map(|draft| DraftView::new(draft, &goods)))
+        let contents = CartContents::load(self.shop.store(), &unique(variants)).await?;
+        Ok(page.map(|draft| DraftView::new(draft, &contents)))
     }
 
     /// Returns one draft with prices, for staff.
@@ -37,8 +37,8 @@ impl Orders<'_> {
     pub async fn draft(&self, actor: &Actor, id: DraftId) -> Result<DraftView> {
         actor.require_staff()?;
         let draft = self.shop.store().draft(id).await?.ok_or(Error::NotFound)?;
-        let goods = self.goods_of(&draft).await?;
-        Ok(DraftView::new(draft, &goods))
+        let contents = self.contents_of(&draft).await?;
+        Ok(DraftView::new(draft, &contents))
     }
 
     /// Creates a draft order for a customer or guest, for staff. A line may override its price, with a reason.
@@ -51,9 +51,9 @@ impl Orders<'_> {
         let input = &input.check(true, currency)?;
         self.shop
             .execute(actor, |mut context| async move {
-                let goods = self.named(input).await?;
-                let decision = create_draft(input.clone(), currency, &goods, &mut context)?;
-                Ok(decision.map(|draft| DraftView::new(draft, &goods)))
+                let contents = self.named(input).await?;
+                let decision = create_draft(input.clone(), currency, &contents, &mut context)?;
+                Ok(decision.map(|draft| DraftView::new(draft, &contents)))
             })
             .await
     }
@@ -77,14 +77,14 @@ impl Orders<'_> {
         self.shop
             .execute(actor, |mut context| async move {
                 let before = expected_draft(store.draft(id).await?, expected)?;
-                let goods = if input.items.is_some() {
+                let contents = if input.items.is_some() {
                     self.named(input).await?
                 } else {
                     self.is_known(input).await?;
-                    self.goods_of(&before).await?
+                    self.contents_of(&before).await?
                 };
-                let decision = change_draft(&before, input.clone(), &goods, &mut context)?;
-                Ok(decision.map(|draft| DraftView::new(draft, &goods)))
+                let decision = change_draft(&before, input.clone(), &contents, &mut context)?;
+                Ok(decision.map(|draft| DraftView::new(draft, &contents)))
             })
             .await
     }
@@ -130,10 +130,10 @@ impl Orders<'_> {
                 let email = |address: String| Email { key: email_key(&address), address };
                 let buyer =
                     Buyer { user: draft.customer_id, email: draft.email.clone().map(email), role: actor.role() };
-                let (cart, goods) = (cart_of(&draft, &mut context), self.goods_of(&draft).await?);
-                let for_them = priced(&draft, goods.clone());
+                let (cart, contents) = (cart_of(&draft, &mut context), self.contents_of(&draft).await?);
+                let for_them = priced(&draft, contents.clone());
                 let placement = self.placement(buyer, &checked_order, cart, Some(for_them), &context).await?;
-                place_draft(&draft, &goods, placement, &mut context)
+                place_draft(&draft, &contents, placement, &mut context)
             })
             .await?;
         Ok(Replayable { value: self.placed(view), replayed })
@@ -182,7 +182,7 @@ impl Orders<'_> {
         Ok(())
     }
 
-    async fn goods_of(&self, draft: &Draft) -> Result<CartContents> {
+    async fn contents_of(&self, draft: &Draft) -> Result<CartContents> {
         let variants: Vec<_> = draft.items.iter().map(|item| item.variant_id).collect();
         CartContents::load(self.shop.store(), &variants).await
     }

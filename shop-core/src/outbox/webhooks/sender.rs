@@ -14,7 +14,7 @@ use crate::error::BoxError;
 /// # Contract
 /// - It makes one POST with the message's body as `application/json` and its three headers. It follows no redirects,
 ///   since staff did not register their target.
-/// - It finishes within `patience`, whatever the receiver does; this includes connecting, waiting and reading. It reads
+/// - It finishes within `timeout`, whatever the receiver does; this includes connecting, waiting and reading. It reads
 ///   at most the status and a bounded part of the response.
 /// - It only connects to allowed addresses ([`is_public`](super::is_public)), and checks the exact address that it
 ///   connects to.
@@ -26,7 +26,7 @@ pub trait WebhookSender: Send + Sync {
     /// # Errors
     /// Any reason why no response arrived. The text is saved with the delivery and shown to staff: it must contain
     /// neither the URL nor any part of the message.
-    async fn send(&self, message: &WebhookMessage, patience: Duration) -> Result<u16, BoxError>;
+    async fn send(&self, message: &WebhookMessage, timeout: Duration) -> Result<u16, BoxError>;
 }
 
 /// Keeps messages instead of sending them, for tests and examples. Responds with 200 unless configured otherwise.
@@ -66,7 +66,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[async_trait]
 impl WebhookSender for MemorySender {
-    async fn send(&self, message: &WebhookMessage, _patience: Duration) -> Result<u16, BoxError> {
+    async fn send(&self, message: &WebhookMessage, _timeout: Duration) -> Result<u16, BoxError> {
         lock(&self.sent).push(message.clone());
         Ok(lock(&self.answers).get(&message.url).copied().unwrap_or(200))
     }

@@ -1,4 +1,4 @@
-//! The bank's responses to calls: in the current failure mode, at most once per key.
+//! The responses to calls: in the current failure mode, at most once per key.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -19,16 +19,16 @@ impl FakeGateway {
     /// Handles one call in the current failure mode, at most once per key.
     async fn serve(
         &self,
-        (step, key, asked): (&str, &str, String),
+        (step, key, request): (&str, &str, String),
         payment: &RemotePayment,
         act: impl FnOnce(&mut GatewayState, &mut String) -> Result<(), GatewayError> + Send,
     ) -> Result<Snapshot, GatewayError> {
-        let (failure_mode, answer) = self.book(step, key, asked, payment, act);
+        let (failure_mode, response) = self.apply_call(step, key, request, payment, act);
         match failure_mode {
             FailureMode::HangsBefore | FailureMode::HangsAfter => std::future::pending().await,
             FailureMode::Down | FailureMode::Silent => Err(GatewayError::Unavailable("no answer".into())),
             FailureMode::LockedOut => Err(GatewayError::Misconfigured("who are you?".into())),
-            FailureMode::Refuses | FailureMode::Well => answer,
+            FailureMode::Refuses | FailureMode::Well => response,
         }
     }
 
@@ -41,11 +41,11 @@ impl FakeGateway {
         Err(refusal("amount", "Such amounts are not moved."))
     }
 
-    fn book(
+    fn apply_call(
         &self,
         step: &str,
         key: &str,
-        asked: String,
+        request: String,
         payment: &RemotePayment,
         act: impl FnOnce(&mut GatewayState, &mut String) -> Result<(), GatewayError>,
     ) -> (FailureMode, Result<Snapshot, GatewayError>) {
@@ -62,8 +62,8 @@ impl FakeGateway {
         }
         let mut reference = payment.reference.clone().unwrap_or_default();
         match gateway_state.seen.get(key).cloned() {
-            Some((before, _)) if before != asked => {
-                gateway_state.violations.push(format!("{step}: key {key} came with {before}, then with {asked}"));
+            Some((before, _)) if before != request => {
+                gateway_state.violations.push(format!("{step}: key {key} came with {before}, then with {request}"));
                 return (failure_mode, Err(refusal("key_reused", "This key was used for something else.")));
             }
             Some((_, known)) => reference = known,
@@ -71,7 +71,7 @@ impl FakeGateway {
                 if let Err(refused) = act(&mut gateway_state, &mut reference) {
                     return (failure_mode, Err(refused));
                 }
-                gateway_state.seen.insert(key.to_owned(), (asked, reference.clone()));
+                gateway_state.seen.insert(key.to_owned(), (request, reference.clone()));
             }
         }
         (
@@ -98,7 +98,7 @@ fn refusal(code: &str, message: &str) -> GatewayError {
 impl RemoteGateway for FakeGateway {
     async fn create(&self, call: &CreateCall) -> Result<Snapshot, GatewayError> {
         let CreateCall { key, payment, order_number, email } = call;
-        let asked = format!("{} {} {order_number} {email}", payment.amount.0, payment.currency);
+        let request = format!("{} {} {order_number} {email}", payment.amount.0, payment.currency);
         let act = |gateway_state: &mut GatewayState, reference: &mut String| {
             if gateway_state.accounts.values().any(|account| account.payment_id == payment.id) {
                 gateway_state.violations.push(format!("create: {} was begun before", payment.id));
@@ -127,7 +127,7 @@ impl RemoteGateway for FakeGateway {
             gateway_state.accounts.insert(reference.clone(), account);
             Ok(())
         };
-        self.serve(("create", key, asked), payment, act).await
+        self.serve(("create", key, request), payment, act).await
     }
 
     async fn capture(&self, call: &CaptureCall) -> Result<Snapshot, GatewayError> {

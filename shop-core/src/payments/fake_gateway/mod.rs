@@ -1,4 +1,4 @@
-//! A fake bank for tests: an in-process gateway, as strict as a real one, with configurable failures.
+//! A fake gateway for tests: runs in the process, as strict as a real one, with configurable failures.
 
 mod calls;
 
@@ -46,7 +46,7 @@ pub enum FailureMode {
     LockedOut,
 }
 
-/// A payment as stored at the bank.
+/// A payment as stored at the gateway.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The shop's own id of the payment.
@@ -91,12 +91,12 @@ struct Message {
 
 impl std::fmt::Debug for FakeGateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bank").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("FakeGateway").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl FakeGateway {
-    /// A bank that captures the money as soon as the buyer pays.
+    /// A gateway that captures the money as soon as the buyer pays.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self {
@@ -108,14 +108,14 @@ impl FakeGateway {
         }
     }
 
-    /// Limits the amounts that the bank moves.
+    /// Limits the amounts that the gateway moves.
     #[must_use]
     pub fn that_charges(mut self, limits: ChargeLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Makes the bank only reserve the money until a capture.
+    /// Makes the gateway only reserve the money until a capture.
     #[must_use]
     pub fn that_reserves(mut self) -> Self {
         self.takes_at_once = false;

@@ -32,8 +32,8 @@ pub(crate) fn create_remotely(
     batch: &mut Batch,
 ) {
     if payment.state == PaymentState::Pending && gateway.remote().is_some() {
-        let wish = GatewayCommand::Create { order_number: order.number.clone(), email: order.email.clone() };
-        ask(payment, wish, context, batch);
+        let command = GatewayCommand::Create { order_number: order.number.clone(), email: order.email.clone() };
+        ask(payment, command, context, batch);
     }
 }
 
@@ -185,12 +185,12 @@ pub(in crate::payments) fn void_payment(
     Ok(Decision { batch, reply: payment })
 }
 
-/// Refunds money and, with `restock`, takes the goods back: shipped goods without a return go back to their locations,
-/// reserved stock is released, and pending shipments are canceled. Without it the buyer keeps the goods: a refund alone
-/// does not cancel an order.
+/// Refunds money and, if the input says so, takes the goods back: shipped goods without a return go back to their
+/// locations, reserved stock is released, and pending shipments are canceled. Otherwise the buyer keeps the goods: a
+/// refund alone does not cancel an order.
 ///
-/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them. If the payment
-/// is at a remote gateway, the refund is pending until the gateway responds.
+/// `restock` is only used with [`CheckedRefund::restock`]. If the payment is at a remote gateway, the refund is pending
+/// until the gateway responds.
 ///
 /// # Errors
 /// As [`refund`]; [`Error::RequestInProgress`] while another call to the gateway is pending; [`Error::Invalid`] naming
@@ -199,7 +199,7 @@ pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
     input: &CheckedRefund,
-    goods: &RestockContext,
+    restock: &RestockContext,
     actor: &str,
     context: &mut DecisionContext,
 ) -> Result<Decision<RefundView>> {
@@ -216,7 +216,7 @@ pub(in crate::payments) fn refund_payment(
         if left(&payment)? > Amount::ZERO {
             return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
         }
-        take_back(&mut state, goods, made.amount, actor, context, &mut batch)?;
+        restock_rest(&mut state, restock, made.amount, actor, context, &mut batch)?;
     }
     finish(state, &mut batch, context);
     let reply = RefundView { payment_id: payment.id, currency: payment.currency, refund: made };
@@ -289,22 +289,22 @@ fn refund_one(
     Ok((payment, made))
 }
 
-/// The returns of an order, and the stock levels of the locations that its goods can go to.
+/// What a restock needs: the returns of the order, and the stock levels of its variants.
 #[derive(Debug, Default)]
 pub(in crate::payments) struct RestockContext {
     pub(in crate::payments) returns: Vec<Return>,
     pub(in crate::payments) levels: Vec<StockLevel>,
 }
 
-fn take_back(
+fn restock_rest(
     state: &mut OrderState,
-    goods: &RestockContext,
+    restock: &RestockContext,
     refunded: Amount,
     actor: &str,
     context: &mut DecisionContext,
     batch: &mut Batch,
 ) -> Result<()> {
-    return_rest(state, &goods.returns, &goods.levels, refunded, context, batch)?;
+    return_rest(state, &restock.returns, &restock.levels, refunded, context, batch)?;
     end_reservations(batch, &state.reservations, ReservationStatus::Released);
     for shipment in state.shipments.iter_mut().filter(|shipment| shipment.status == ShipmentStatus::Pending) {
         *shipment = Shipment { status: ShipmentStatus::Canceled, version: shipment.version + 1, ..shipment.clone() };

@@ -51,7 +51,7 @@ pub(in crate::payments) fn ask_capture(
     }
     may_ask(payment)?;
     let detail = format!("{} {} is to be taken.", payment.currency.format_amount(amount), payment.currency);
-    want(state, id, GatewayCommand::Capture { amount }, Some(("capture_requested", actor, detail)), context)
+    request_call(state, id, GatewayCommand::Capture { amount }, Some(("capture_requested", actor, detail)), context)
 }
 
 /// Requests to void a payment. The order stays; another attempt may follow. If the gateway's state does not match the
@@ -71,8 +71,8 @@ pub(in crate::payments) fn ask_void(
     }
     may_void(payment)?;
     let detail = format!("The payment by {} will be voided.", payment.gateway);
-    let wish = GatewayCommand::Void { cancel: None, despite_mismatch: payment.is_disputed() };
-    want(state, id, wish, Some(("void_requested", actor, detail)), context)
+    let command = GatewayCommand::Void { cancel: None, despite_mismatch: payment.is_disputed() };
+    request_call(state, id, command, Some(("void_requested", actor, detail)), context)
 }
 
 /// Requests to continue a payment after the buyer has done their part. Does nothing while a call is pending, shortly
@@ -93,7 +93,7 @@ pub(in crate::payments) fn ask_confirm(
         let payment = payment.clone();
         return Ok(Decision::unchanged(context, payment));
     }
-    want(state, id, GatewayCommand::Confirm, None, context)
+    request_call(state, id, GatewayCommand::Confirm, None, context)
 }
 
 /// Requests to void the payment that blocks another attempt. Does nothing if no payment blocks it, the void is already
@@ -118,18 +118,19 @@ pub(in crate::payments) fn make_room(
     }
 }
 
-fn want(
+/// Requests a gateway call for a payment. `entry` is the event, actor and detail of a history entry.
+fn request_call(
     mut state: OrderState,
     id: PaymentId,
-    wish: GatewayCommand,
-    told: Option<(&str, &str, String)>,
+    command: GatewayCommand,
+    entry: Option<(&str, &str, String)>,
     context: &mut DecisionContext,
 ) -> Result<Decision<Payment>> {
     let mut batch = Batch::new(context);
     let mut payment = touched(find(&state.payments, id)?, context);
-    ask(&mut payment, wish, context, &mut batch);
+    ask(&mut payment, command, context, &mut batch);
     write(&mut state, &payment, &mut batch);
-    if let Some((event, actor, detail)) = told {
+    if let Some((event, actor, detail)) = entry {
         record(&mut batch, context, state.order.id, event, actor, detail);
     }
     finish(state, &mut batch, context);

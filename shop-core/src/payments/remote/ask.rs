@@ -51,7 +51,7 @@ pub(crate) fn may_void(payment: &Payment) -> Result<()> {
 /// Writes the intent and marks the payment, which the caller writes in the same batch.
 pub(crate) fn ask(payment: &mut Payment, command: GatewayCommand, context: &mut DecisionContext, batch: &mut Batch) {
     let after = payment.remote.pending_call.map(|pending_call| pending_call.intent);
-    let step = command.step();
+    let step = command.operation();
     let intent = later_than(after, context.id());
     let call = GatewayCall { after, payment: RemotePayment::of(payment), command };
     let payload = Content::GatewayCall(Box::new(call));

@@ -233,14 +233,15 @@ impl<'a> Payments<'a> {
             .execute_once(actor, &format!("payments.refund:{id}"), key, |mut context| async move {
                 let (state, payment) = self.load(id, &mut context).await?;
                 let input = input.clone().check(&payment)?;
-                let goods = if input.restock { self.goods(&state.order).await? } else { RestockContext::default() };
-                refund_payment(state, id, &input, &goods, actor.role(), &mut context)
+                let restock =
+                    if input.restock { self.restock_context(&state.order).await? } else { RestockContext::default() };
+                refund_payment(state, id, &input, &restock, actor.role(), &mut context)
             })
             .await
     }
 
     /// The returns of an order and the stock levels of its variants. Read after the order, whose version guards them.
-    async fn goods(&self, order: &Order) -> Result<RestockContext> {
+    async fn restock_context(&self, order: &Order) -> Result<RestockContext> {
         let variants: Vec<VariantId> = order.items.iter().map(|item| item.variant_id).collect();
         let store = self.shop.store();
         let (ids, levels) = ([order.id], store.stock_of(&variants));

@@ -46,14 +46,14 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes the oldest job; waits for one at most `patience`, or without limit if `None`.
-    pub(super) fn pop(&self, patience: Option<Duration>) -> Next<T> {
+    /// Takes the oldest job. Waits for one at most `timeout`, or without limit if `None`.
+    pub(super) fn pop(&self, timeout: Option<Duration>) -> Next<T> {
         let nothing = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
         let state = self.lock();
-        let mut state = match patience {
+        let mut state = match timeout {
             None => self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                let waited = self.changed.wait_timeout_while(state, patience, nothing);
+            Some(timeout) => {
+                let waited = self.changed.wait_timeout_while(state, timeout, nothing);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         };

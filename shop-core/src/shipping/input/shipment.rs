@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_of_a_parcel_is_named() {
+    fn every_wrong_field_of_a_shipment_is_named() {
         let line = Uuid::from_u128(1);
         assert_eq!(refused(shipment(json!({}))), ["order_id"]);
         let wrong = json!({"order_id": "x", "items": [], "carrier": 1, "tracking_number": "x".repeat(101)});

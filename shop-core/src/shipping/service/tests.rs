@@ -163,7 +163,7 @@ fn the_tariff_is_written_by_staff_and_read_by_all() {
 }
 
 #[test]
-fn parcels_take_their_stock_along_and_are_tracked_without_names() {
+fn shipments_take_their_stock_along_and_are_tracked_without_names() {
     let world = world();
     let (shipping, staff) = (world.shop.shipping(), world.staff("eve"));
     let order = order(&[(1000, 3)], 500);
@@ -199,7 +199,7 @@ fn parcels_take_their_stock_along_and_are_tracked_without_names() {
 }
 
 #[test]
-fn parcels_packed_at_once_never_hold_more_than_was_ordered() {
+fn shipments_packed_at_once_never_hold_more_than_was_ordered() {
     let world = world();
     let staff = world.staff("eve");
     let order = order(&[(1000, 5)], 0);

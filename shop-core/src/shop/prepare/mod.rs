@@ -25,7 +25,7 @@
 //!
 //! let mut retries = Retries::default();
 //! let mut prepared = shop.prepare(&call).await?;
-//! // The memory store holds nothing but the shop; a store of SQL takes the host's own writes here.
+//! // The memory store holds only the shop's rows; a SQL store takes the host's own writes here.
 //! while let Err(error) = store.commit(Arc::clone(&prepared.batch)).await {
 //!     match retries.after(error)? {
 //!         Next::Prepare => prepared = shop.prepare(&call).await?,
@@ -96,7 +96,7 @@ impl Shop {
     /// Notifies the worker that a [prepared](Shop::prepare) batch was committed, so that its mails and events are
     /// delivered at once. Otherwise the worker finds them at its next poll, seconds later.
     pub fn committed(&self, batch: &Batch) {
-        if batch.writes.iter().any(is_news) {
+        if batch.writes.iter().any(is_worker_job) {
             self.notifier().notify();
         }
         if batch.writes.iter().any(|write| is_about_webhooks(write, batch.at)) {
@@ -106,7 +106,7 @@ impl Shop {
 }
 
 /// Whether a write leaves work for the worker (its own updates of deliveries do not).
-fn is_news(write: &Write) -> bool {
+fn is_worker_job(write: &Write) -> bool {
     matches!(write, Write::Outbox(OutboxWrite::Event(_)) | Write::Row(RowWrite::Delivery(Change::Insert(_))))
 }
 
@@ -121,7 +121,7 @@ fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
     }
 }
 
-/// Holds the one batch of a call that is only prepared.
+/// Captures the batch of a prepared call.
 #[derive(Debug, Default)]
 pub(crate) struct Capture(Mutex<CaptureState>);
 
@@ -139,14 +139,14 @@ enum CaptureState {
 impl Capture {
     /// Takes a batch instead of the store.
     pub(crate) fn keep(&self, batch: Arc<Batch>) -> Result<()> {
-        let mut kept = self.kept();
-        match *kept {
+        let mut state = self.state();
+        match *state {
             CaptureState::Nothing => {
-                *kept = CaptureState::Batch(batch);
+                *state = CaptureState::Batch(batch);
                 Ok(())
             }
             CaptureState::Batch(_) | CaptureState::TooMany => {
-                *kept = CaptureState::TooMany;
+                *state = CaptureState::TooMany;
                 Err(several_steps())
             }
             CaptureState::Over => Err(Error::fault("a call was made on the shop of Shop::prepare after it had ended")),
@@ -155,14 +155,14 @@ impl Capture {
 
     /// Returns the captured batch. Later batches are refused.
     fn end(&self) -> Result<Option<Arc<Batch>>> {
-        match std::mem::replace(&mut *self.kept(), CaptureState::Over) {
+        match std::mem::replace(&mut *self.state(), CaptureState::Over) {
             CaptureState::Batch(batch) => Ok(Some(batch)),
             CaptureState::TooMany => Err(several_steps()),
             CaptureState::Nothing | CaptureState::Over => Ok(None),
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, CaptureState> {
+    fn state(&self) -> MutexGuard<'_, CaptureState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

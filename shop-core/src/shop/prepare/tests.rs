@@ -238,7 +238,7 @@ fn preparing_can_be_spawned() {
 }
 
 #[test]
-fn patience_ends() {
+fn retries_are_limited() {
     let lost = || CommitError::Conflict(Conflict::Exists(Unique::OpenCart));
     let unknown = || CommitError::OutcomeUnknown("the line is dead".into());
     let again = || CommitError::Conflict(Conflict::Exists(Unique::Operation));

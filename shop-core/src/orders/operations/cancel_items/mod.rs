@@ -1,7 +1,7 @@
 //! Cancels items that will not be delivered; the order continues with the rest.
 
 use super::cancel::{Reason, cancel, unpack};
-use super::pending::ask_for_less;
+use super::pending::reduce_open_payments;
 use crate::batch::{Batch, Decision};
 use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
@@ -37,8 +37,8 @@ pub(in crate::orders) fn cancel_items(
     let canceled: i64 = wanted.iter().map(|(_, quantity)| quantity).sum();
     let remaining = state.order.items.iter().map(|item| state.order.remaining_quantity(item)).sum();
     let mut batch = Batch::new(context);
-    let told = told(&wanted, &input.reason);
-    record(&mut batch, context, state.order.id, "items_canceled", role, told);
+    let detail = cancellation_detail(&wanted, &input.reason);
+    record(&mut batch, context, state.order.id, "items_canceled", role, detail);
     if canceled < remaining {
         return cancel_some(state, returns, &wanted, input.refund, is_remote, role, context, batch);
     }
@@ -49,7 +49,7 @@ pub(in crate::orders) fn cancel_items(
     }
     if state.order.items.iter().any(|item| shipped(&state.shipments, item.id) > 0) {
         // The shipped units were returned, so nothing of the order remains.
-        call_off(&mut state, returns, &wanted, role, context, &mut batch)?;
+        remove_units(&mut state, returns, &wanted, role, context, &mut batch)?;
     }
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let view = OrderView { order, payments, shipments };
@@ -91,8 +91,8 @@ fn cancel_some(
 ) -> Result<Decision<OrderView>> {
     let before = BeforeCancellation::of(&state);
     let refund = refund.then_some(Amount::ZERO);
-    call_off_some(&mut state, returns, wanted, refund, is_remote, role, context, &mut batch)?;
-    let reply = settle_called_off(before, state, context, &mut batch);
+    cancel_units(&mut state, returns, wanted, refund, is_remote, role, context, &mut batch)?;
+    let reply = settle_after_cancellation(before, state, context, &mut batch);
     Ok(Decision { batch, reply })
 }
 
@@ -109,10 +109,10 @@ impl BeforeCancellation {
     }
 }
 
-/// Cancels units of an order of which something remains. The caller then calls [`settle_called_off`] once. `refund`:
-/// refund what was received for the units, plus this part of the shipping price.
+/// Cancels units of an order of which something remains. The caller then calls [`settle_after_cancellation`] once.
+/// `refund`: refund what was received for the units, plus this part of the shipping price.
 #[expect(clippy::too_many_arguments, reason = "what was checked, and what every decision about money takes")]
-pub(super) fn call_off_some(
+pub(super) fn cancel_units(
     state: &mut OrderState,
     returns: &[Return],
     wanted: &[(OrderItem, i64)],
@@ -123,19 +123,19 @@ pub(super) fn call_off_some(
     batch: &mut Batch,
 ) -> Result<()> {
     let before = state.payments.clone();
-    let worth = call_off(state, returns, wanted, role, context, batch)?;
+    let worth = remove_units(state, returns, wanted, role, context, batch)?;
     if let Some(shipping) = refund {
-        let amount = to_give_back(state, sum(&worth)?, shipping)?;
+        let amount = refund_for(state, sum(&worth)?, shipping)?;
         let mut goods = goods(state, &worth);
         goods.extend(state.order.refunded_shipping(shipping));
         let repayment = Repayment { reason: "Items of the order were canceled.", goods: &goods, actor: role };
         give_back(state, amount, repayment, context, batch)?;
     }
-    ask_for_less(state, &before, is_remote, role, context, batch)
+    reduce_open_payments(state, &before, is_remote, role, context, batch)
 }
 
 /// Settles an order after units of it were canceled, or a return was opened, in the same batch.
-pub(super) fn settle_called_off(
+pub(super) fn settle_after_cancellation(
     before: BeforeCancellation,
     state: OrderState,
     context: &mut DecisionContext,
@@ -152,7 +152,7 @@ pub(super) fn settle_called_off(
 
 /// Removes units from the order: releases their stock, unpacks shipments that wait with them, and records their value.
 /// Returns the value per line.
-fn call_off(
+fn remove_units(
     state: &mut OrderState,
     returns: &[Return],
     wanted: &[(OrderItem, i64)],
@@ -215,7 +215,7 @@ fn goods(state: &OrderState, worth: &[(OrderItemId, Amount)]) -> Vec<(Option<Rat
 
 /// The refund for canceled items of this value, plus the refunded part of the shipping price. At most what was captured
 /// beyond the payable amount and not refunded yet, and rounded down to an amount that every gateway can move.
-fn to_give_back(state: &OrderState, worth: Amount, shipping: Amount) -> Result<Amount> {
+fn refund_for(state: &OrderState, worth: Amount, shipping: Amount) -> Result<Amount> {
     let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
     let beyond = captured.minus(state.order.amount_payable())?.plus(shipping)?;
     let worth = worth.plus(shipping)?;
@@ -227,7 +227,7 @@ fn to_give_back(state: &OrderState, worth: Amount, shipping: Amount) -> Result<A
 }
 
 /// A sentence about the canceled items.
-pub(super) fn told(wanted: &[(OrderItem, i64)], reason: &str) -> String {
+pub(super) fn cancellation_detail(wanted: &[(OrderItem, i64)], reason: &str) -> String {
     let goods = named(wanted.iter().map(|(line, quantity)| (*quantity, line.sku.as_str())));
     let end = if reason.is_empty() { ".".to_owned() } else { format!(": {reason}") };
     format!("{goods} will not be delivered{end}")

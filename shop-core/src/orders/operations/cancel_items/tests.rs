@@ -248,13 +248,13 @@ fn the_money_is_kept_when_staff_say_so() {
 }
 
 #[test]
-fn parcels_that_wait_to_leave_are_unpacked_as_far_as_needed() {
+fn shipments_that_wait_to_leave_are_unpacked_as_far_as_needed() {
     use ShipmentStatus as S;
     let shipments: &[(S, &[i64])] = &[(S::Pending, &[1, 1]), (S::Pending, &[1, 0]), (S::Shipped, &[1, 0])];
     let statuses = |story: &Story| story.state.shipments.iter().map(|shipment| shipment.status).collect::<Vec<_>>();
     let mut story = Story::of(placed(&[(1000, 4), (500, 1)], 0), 4500, shipments);
     story.cancel(&[1, 0], true).unwrap();
-    assert_eq!(statuses(&story), [S::Pending, S::Pending, S::Shipped], "one is in no parcel");
+    assert_eq!(statuses(&story), [S::Pending, S::Pending, S::Shipped], "one is in no shipment");
     story.cancel(&[1, 0], true).unwrap();
     assert_eq!(statuses(&story), [S::Pending, S::Canceled, S::Shipped]);
     story.cancel(&[0, 1], true).unwrap();

@@ -20,7 +20,7 @@ use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
 pub(in crate::orders) fn create_draft(
     input: CheckedDraft,
     currency: Currency,
-    goods: &CartContents,
+    contents: &CartContents,
     context: &mut DecisionContext,
 ) -> Result<Decision<Draft>> {
     let empty = Draft {
@@ -34,7 +34,7 @@ pub(in crate::orders) fn create_draft(
         updated_at: context.now(),
         version: 1,
     };
-    let draft = apply(empty, input, goods)?;
+    let draft = apply(empty, input, contents)?;
     let mut batch = Batch::new(context);
     batch.write(Change::Insert(draft.clone()));
     Ok(Decision { batch, reply: draft })
@@ -47,10 +47,10 @@ pub(in crate::orders) fn create_draft(
 pub(in crate::orders) fn change_draft(
     before: &Draft,
     input: CheckedDraft,
-    goods: &CartContents,
+    contents: &CartContents,
     context: &mut DecisionContext,
 ) -> Result<Decision<Draft>> {
-    let after = apply(before.clone(), input, goods)?;
+    let after = apply(before.clone(), input, contents)?;
     if after == *before {
         return Ok(Decision::unchanged(context, after));
     }
@@ -68,14 +68,14 @@ pub(in crate::orders) fn delete_draft(draft: &Draft, context: &mut DecisionConte
 }
 
 /// Places a draft as an order, as [`place`] does with a cart. Records the reasons of overridden prices in the history,
-/// for staff only. `placement` is that of the draft's [cart](cart_of); `goods` are the lines' products before they were
-/// [priced](priced).
+/// for staff only. `placement` is that of the draft's [cart](cart_of); `contents` are the lines' products before they
+/// were [priced](priced).
 ///
 /// # Errors
 /// As [`place`].
 pub(in crate::orders) fn place_draft(
     draft: &Draft,
-    goods: &CartContents,
+    contents: &CartContents,
     placement: Placement<'_>,
     context: &mut DecisionContext,
 ) -> Result<Decision<OrderView>> {
@@ -86,7 +86,7 @@ pub(in crate::orders) fn place_draft(
     batch.write(gone(draft));
     let order = &decision.reply.order;
     for item in &draft.items {
-        let (Some(price), Some((_, variant))) = (&item.price, goods.find(item.variant_id)) else { continue };
+        let (Some(price), Some((_, variant))) = (&item.price, contents.find(item.variant_id)) else { continue };
         let format = |amount| order.currency.format_amount(amount);
         let (now, before) = (format(price.unit_price), format(variant.price));
         let (sku, currency) = (&variant.sku, order.currency);
@@ -111,8 +111,8 @@ pub(in crate::orders) fn cart_of(draft: &Draft, context: &mut DecisionContext) -
 
 /// The products of a draft's lines with the draft's prices. A cart has one line per variant, so this affects no other
 /// line.
-pub(in crate::orders) fn priced(draft: &Draft, mut goods: CartContents) -> CartContents {
-    for product in &mut goods.products {
+pub(in crate::orders) fn priced(draft: &Draft, mut contents: CartContents) -> CartContents {
+    for product in &mut contents.products {
         for variant in &mut product.variants {
             let of_variant = draft.items.iter().find(|item| item.variant_id == variant.id);
             if let Some(price) = of_variant.and_then(|item| item.price.as_ref()) {
@@ -120,21 +120,21 @@ pub(in crate::orders) fn priced(draft: &Draft, mut goods: CartContents) -> CartC
             }
         }
     }
-    goods
+    contents
 }
 
 fn gone(draft: &Draft) -> Change<Draft> {
     Change::Delete { id: draft.id.0, version: draft.version }
 }
 
-fn apply(mut draft: Draft, input: CheckedDraft, goods: &CartContents) -> Result<Draft> {
+fn apply(mut draft: Draft, input: CheckedDraft, contents: &CartContents) -> Result<Draft> {
     match input.recipient {
         Some(Recipient::Customer(customer)) => (draft.customer_id, draft.email) = (Some(customer), None),
         Some(Recipient::Email(email)) => (draft.customer_id, draft.email) = (None, Some(email)),
         None => {}
     }
     if let Some(items) = input.items {
-        draft.items = lines(items, draft.currency, goods)?;
+        draft.items = lines(items, draft.currency, contents)?;
     }
     if let Some(note) = input.note {
         draft.note = note;
@@ -142,15 +142,15 @@ fn apply(mut draft: Draft, input: CheckedDraft, goods: &CartContents) -> Result<
     Ok(draft)
 }
 
-fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &CartContents) -> Result<Vec<DraftItem>> {
+fn lines(items: Vec<CheckedDraftItem>, currency: Currency, contents: &CartContents) -> Result<Vec<DraftItem>> {
     let mut checks = Checks::new();
     let mut lines: Vec<DraftItem> = Vec::with_capacity(items.len());
     let mut total = Amount::ZERO;
     for (index, item) in items.into_iter().enumerate() {
         let field = format!("items.{index}.{}", item.variant.field());
-        let mut variants = goods.products.iter().flat_map(|product| &product.variants);
+        let mut variants = contents.products.iter().flat_map(|product| &product.variants);
         let named = variants.find(|variant| item.variant.is_of(variant));
-        let Some((_, variant)) = named.and_then(|variant| goods.on_sale(variant.id, currency)) else {
+        let Some((_, variant)) = named.and_then(|variant| contents.on_sale(variant.id, currency)) else {
             checks.refuse::<()>(&field, "This is not on sale.");
             continue;
         };

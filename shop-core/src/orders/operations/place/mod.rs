@@ -35,7 +35,7 @@ pub struct Placement<'a> {
     /// The cart; open and not empty.
     pub cart: Cart,
     /// The products and stock of its lines.
-    pub goods: CartContents,
+    pub contents: CartContents,
     /// The chosen shipping method and its price.
     pub quote: Quote,
     /// The price of the cheapest shipping method.
@@ -67,7 +67,7 @@ pub struct Placement<'a> {
 /// Everything that the price of an order depends on.
 pub(super) struct PricingInput<'a> {
     pub(super) cart: &'a Cart,
-    pub(super) goods: &'a CartContents,
+    pub(super) contents: &'a CartContents,
     pub(super) quote: Option<&'a Quote>,
     pub(super) rules: &'a PriceRules,
     pub(super) taxes: &'a Taxes,
@@ -76,8 +76,8 @@ pub(super) struct PricingInput<'a> {
 
 impl<'a> PricingInput<'a> {
     fn of(placement: &'a Placement<'_>) -> Self {
-        let Placement { cart, goods, quote, rules, taxes, gateway, .. } = placement;
-        Self { cart, goods, quote: Some(quote), rules, taxes, gateway: Some(*gateway) }
+        let Placement { cart, contents, quote, rules, taxes, gateway, .. } = placement;
+        Self { cart, contents, quote: Some(quote), rules, taxes, gateway: Some(*gateway) }
     }
 }
 
@@ -92,12 +92,12 @@ pub(super) struct PricedItems {
 /// Computes the lines of an order at current prices, the locations that serve them, and the total, rounded for the
 /// gateway if that is known.
 pub(super) fn price_items(pricing_input: &PricingInput<'_>, context: &mut DecisionContext) -> Result<PricedItems> {
-    let PricingInput { cart, goods, .. } = pricing_input;
+    let PricingInput { cart, contents, .. } = pricing_input;
     if cart.items.is_empty() {
         return Err(Error::CartEmpty);
     }
-    let mut items = lines(cart, goods, context)?;
-    let allocations = serve(&items, goods)?;
+    let mut items = lines(cart, contents, context)?;
+    let allocations = serve(&items, contents)?;
     let mut priced = agree(pricing_input, &items, context)?;
     for (item, line) in items.iter_mut().zip(&priced.lines) {
         item.discount = line.discount;
@@ -126,7 +126,8 @@ pub fn place(placement: Placement<'_>, context: &mut DecisionContext) -> Result<
     let order_id: OrderId = context.id();
     let PricedItems { items, allocations, priced } = price_items(&PricingInput::of(&placement), context)?;
     let total = priced.total;
-    let Placement { cart, goods, quote, rules, gateway, hold_until, expected_total, max_unpaid, role, .. } = placement;
+    let Placement { cart, contents, quote, rules, gateway, hold_until, expected_total, max_unpaid, role, .. } =
+        placement;
     if expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });
     }
@@ -152,7 +153,7 @@ pub fn place(placement: Placement<'_>, context: &mut DecisionContext) -> Result<
     order.payment_status = payment_status(&order, std::slice::from_ref(&payment));
     check_unpaid(&order, &rules, max_unpaid, hold_until, context)?;
 
-    require_unchanged(&mut batch, &order, &goods, &quote);
+    require_unchanged(&mut batch, &order, &contents, &quote);
     // The cart comes first: if two orders use it concurrently, one fails here, before any other check.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, context, &mut batch);
     batch.write(Change::Insert(order.clone()));
@@ -249,8 +250,8 @@ fn check_unpaid(
 }
 
 /// Requires that everything that the price depends on has not changed since it was read.
-fn require_unchanged(batch: &mut Batch, order: &Order, goods: &CartContents, quote: &Quote) {
-    for product in &goods.products {
+fn require_unchanged(batch: &mut Batch, order: &Order, contents: &CartContents, quote: &Quote) {
+    for product in &contents.products {
         batch.require_unchanged(product);
     }
     batch.require_unchanged(&quote.zone);
@@ -280,9 +281,9 @@ pub(in crate::orders) fn basket<'a>(
 /// Prices the order. Coupons without effect are ignored, as the cart announced. A coupon that can no longer be used is
 /// an error, because the buyer was promised a lower price.
 fn agree(pricing_input: &PricingInput<'_>, items: &[OrderItem], context: &DecisionContext) -> Result<Priced> {
-    let PricingInput { cart, goods, quote, rules, taxes, .. } = *pricing_input;
+    let PricingInput { cart, contents, quote, rules, taxes, .. } = *pricing_input;
     let line = |item: &OrderItem| {
-        Some(BasketLine { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? })
+        Some(BasketLine { unit_price: item.unit_price, ..contents.line(item.variant_id, item.quantity)? })
     };
     let lines: Vec<_> = items.iter().filter_map(line).collect();
     let mut priced = price(&basket(cart, &lines, quote, context.now()), rules, taxes);
@@ -298,10 +299,10 @@ fn agree(pricing_input: &PricingInput<'_>, items: &[OrderItem], context: &Decisi
 }
 
 /// The order lines, at current prices.
-fn lines(cart: &Cart, goods: &CartContents, context: &mut DecisionContext) -> Result<Vec<OrderItem>> {
+fn lines(cart: &Cart, contents: &CartContents, context: &mut DecisionContext) -> Result<Vec<OrderItem>> {
     let line = |item: &crate::model::cart::CartItem, context: &mut DecisionContext| {
-        let Some((product, variant)) = goods.on_sale(item.variant_id, cart.currency) else {
-            let sku = goods.find(item.variant_id).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
+        let Some((product, variant)) = contents.on_sale(item.variant_id, cart.currency) else {
+            let sku = contents.find(item.variant_id).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
             return Err(Error::OutOfStock { sku, available: 0 });
         };
         Ok(OrderItem {
@@ -324,14 +325,14 @@ fn lines(cart: &Cart, goods: &CartContents, context: &mut DecisionContext) -> Re
 }
 
 /// Allocates each line. If two lines have the same variant, the second gets what the first left.
-fn serve(items: &[OrderItem], goods: &CartContents) -> Result<Vec<Allocation>> {
+fn serve(items: &[OrderItem], contents: &CartContents) -> Result<Vec<Allocation>> {
     let mut levels: BTreeMap<VariantId, Vec<StockLevel>> = BTreeMap::new();
     let mut allocations = Vec::with_capacity(items.len());
     for item in items {
         let levels = match levels.entry(item.variant_id) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let of_variant = goods.stock.iter().filter(|level| level.variant_id == item.variant_id);
+                let of_variant = contents.stock.iter().filter(|level| level.variant_id == item.variant_id);
                 entry.insert(of_variant.cloned().collect())
             }
         };

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{CatalogWrite, OutboxWrite, Precondition, RowWrite, Write};
-use crate::cart::operations::fixtures::{cart, goods};
+use crate::cart::operations::fixtures::{cart, contents};
 use crate::gateway::{ChargeLimits, ManualGateway};
 use crate::model::cart::CartItem;
 use crate::model::catalog::{Counter, UsesDelta};
@@ -20,9 +20,9 @@ static PREPAID: std::sync::LazyLock<ManualGateway> =
 pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
     let mut context = crate::cart::operations::fixtures::context();
     let things: Vec<_> = lines.iter().map(|(price, on_hand, _)| (*price, *on_hand)).collect();
-    let goods = goods(&things);
+    let contents = contents(&things);
     let mut cart = cart();
-    for (product, (.., quantity)) in goods.products.iter().zip(lines) {
+    for (product, (.., quantity)) in contents.products.iter().zip(lines) {
         cart.items.push(CartItem { id: context.id(), variant_id: product.variants[0].id, quantity: *quantity });
     }
     let zone = Zone {
@@ -48,7 +48,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
     };
     Placement {
         cart,
-        goods,
+        contents,
         quote: Quote { method, zone, price: Amount(shipping) },
         cheapest_shipping: Amount(shipping),
         rules: PriceRules::default(),
@@ -84,7 +84,7 @@ fn events(batch: &Batch) -> Vec<&Event> {
 #[test]
 fn an_order_freezes_what_was_agreed() {
     let placement = placement(&[(1999, 5, 2), (500, 5, 1)], 450);
-    let (cart, goods) = (placement.cart.clone(), placement.goods.clone());
+    let (cart, contents) = (placement.cart.clone(), placement.contents.clone());
     let Decision { batch, reply } = place(placement, &mut context()).unwrap();
     let order = &reply.order;
     assert_eq!((order.subtotal, order.shipping_total, order.total), (Amount(4498), Amount(450), Amount(4948)));
@@ -102,10 +102,10 @@ fn an_order_freezes_what_was_agreed() {
     assert_eq!((reply.payments[0].amount, reply.payments[0].order_id), (Amount(4948), order.id));
 
     // Products must not have changed since they were read; stock is guarded by its own writes.
-    for product in &goods.products {
+    for product in &contents.products {
         assert!(batch.preconditions.contains(&Precondition::Version(crate::batch::Entity::Product, product.id.0, 1)));
     }
-    assert_eq!(batch.preconditions.len(), goods.products.len() + 2);
+    assert_eq!(batch.preconditions.len(), contents.products.len() + 2);
     let closed = batch.writes.iter().find_map(|write| match write {
         Write::Row(crate::batch::RowWrite::Cart(Change::Update(cart))) => Some(cart),
         _ => None,
@@ -202,7 +202,7 @@ fn what_cannot_be_served_is_named() {
     assert!(matches!(refused, Error::OutOfStock { sku, available: 3 } if sku == "SKU-1"));
 
     let mut gone = placement(&[(1999, 5, 2)], 0);
-    gone.goods.products[0].variants[0].archived = true;
+    gone.contents.products[0].variants[0].archived = true;
     let refused = place(gone, &mut context()).unwrap_err();
     assert!(matches!(refused, Error::OutOfStock { sku, available: 0 } if sku == "SKU-0"));
 

@@ -6,7 +6,7 @@ pub(super) use shipping::{last_outstanding, promise_shipping};
 
 use self::shipping::{pass_on_shipping, take_back_shipping};
 use super::cancel::{Reason, cancel};
-use super::pending::ask_for_less;
+use super::pending::reduce_open_payments;
 use crate::batch::{Batch, Change, Decision};
 use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
@@ -123,7 +123,7 @@ pub(super) fn open_return(
     Ok(opened)
 }
 
-/// The context of a step of a return, besides the order.
+/// What a transition of a return needs besides the order.
 #[derive(Clone, Copy)]
 pub(in crate::orders) struct ReturnContext<'a> {
     /// All returns of the order.
@@ -134,24 +134,24 @@ pub(in crate::orders) struct ReturnContext<'a> {
     pub(in crate::orders) is_remote: &'a dyn Fn(&Payment) -> bool,
 }
 
-/// Applies a step to a return, with its effects on stock, payments and order. `before` is one of the returns in
-/// `return_context`.
+/// Applies a transition to a return, with its effects on stock, payments and order. `before` is one of
+/// [`ReturnContext::returns`].
 ///
 /// A return of an order that was never paid is completed when it is received. If that leaves nothing of the order, the
 /// order is canceled too. The shipping refund of a withdrawal is paid with the last of its goods.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] if the return's status does not allow the step, or no location takes the goods.
+/// [`Error::InvalidTransition`] if the return's status does not allow the transition, or no location takes the goods.
 pub(in crate::orders) fn step_return(
     mut state: OrderState,
     return_context: ReturnContext<'_>,
     before: &Return,
-    step: &ReturnTransition,
+    transition: &ReturnTransition,
     role: &str,
     context: &mut DecisionContext,
 ) -> Result<Decision<Return>> {
     use ReturnStatus as S;
-    let (after, event, what) = match (before.status, step) {
+    let (after, event, what) = match (before.status, transition) {
         (S::Requested, ReturnTransition::Approve) => (S::Approved, "return_approved", "may be returned"),
         (S::Requested, ReturnTransition::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
         (S::Requested | S::Approved, ReturnTransition::Cancel) => {
@@ -164,13 +164,13 @@ pub(in crate::orders) fn step_return(
             (S::Received, "return_received", "came back and were written off")
         }
         (S::Received, ReturnTransition::Refund) => (S::Completed, "return_completed", "are settled"),
-        (is, step) => {
-            let (is, step) = (is.as_str(), step.participle());
-            return Err(Error::transition(format!("A return that is {is} cannot be {step}.")));
+        (is, transition) => {
+            let (is, participle) = (is.as_str(), transition.participle());
+            return Err(Error::transition(format!("A return that is {is} cannot be {participle}.")));
         }
     };
     let mut batch = Batch::new(context);
-    if let Some(news) = step.news(before.id) {
+    if let Some(news) = transition.news(before.id) {
         mail_buyer(&mut batch, context, state.order.id, news);
     }
     let was_paid = state.order.is_paid();
@@ -184,7 +184,7 @@ pub(in crate::orders) fn step_return(
     };
     let status = if completes { S::Completed } else { after };
     let mut changed = Return { status, updated_at: context.now(), version: before.version + 1, ..before.clone() };
-    match step {
+    match transition {
         ReturnTransition::Reject(reason) => changed.rejection.clone_from(reason),
         ReturnTransition::Receive { restock: true } => {
             changed.restocked = true;
@@ -214,7 +214,7 @@ pub(in crate::orders) fn step_return(
         cancel_unpaid(state, was_paid, return_context.is_remote, role, context, &mut batch)?;
     } else {
         if completes {
-            ask_for_less(&mut state, &payments, return_context.is_remote, role, context, &mut batch)?;
+            reduce_open_payments(&mut state, &payments, return_context.is_remote, role, context, &mut batch)?;
         }
         settle_from(was_paid, state.order, &state.payments, &state.shipments, context, &mut batch);
     }
@@ -258,9 +258,9 @@ fn complete(
     let mut goods: Vec<_> = goods.collect();
     goods.extend(state.order.refunded_shipping(state.order.shipping_refund_of(returned.id)));
     let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
-    let given = give_back(state, amount, repayment, context, batch)?;
+    let refunded = give_back(state, amount, repayment, context, batch)?;
     // Rounding for the gateway may refund slightly more than the goods are worth.
-    Ok(given.min(worth))
+    Ok(refunded.min(worth))
 }
 
 /// Cancels an unpaid order of which nothing remains. While its payment cannot be voided, it only settles the order.
@@ -302,7 +302,7 @@ impl ReturnTransition {
             Self::Approve => Some(OrderNews::ReturnApproved { return_id }),
             Self::Reject(_) => Some(OrderNews::ReturnRejected { return_id }),
             Self::Receive { .. } => Some(OrderNews::ReturnReceived { return_id }),
-            // The buyer's own step, and one that the refund mail covers.
+            // The buyer canceled it, or the refund mail covers it.
             Self::Cancel | Self::Refund => None,
         }
     }

@@ -6,7 +6,9 @@
 use chrono::{DateTime, Days, NaiveTime, SecondsFormat};
 use serde_json::json;
 
-use super::cancel_items::{BeforeCancellation, call_off_some, cancel_items, settle_called_off, told};
+use super::cancel_items::{
+    BeforeCancellation, cancel_items, cancel_units, cancellation_detail, settle_after_cancellation,
+};
 use super::returns::{Opening, last_outstanding, open_return, promise_shipping};
 use crate::batch::{Batch, Decision};
 use crate::clock::{DecisionContext, Timestamp};
@@ -33,9 +35,9 @@ const REASON: &str = "The buyer withdrew from the contract.";
 struct Withdrawn<'a> {
     line: &'a OrderItem,
     /// Unshipped units, which are canceled.
-    off: i64,
+    canceled: i64,
     /// Shipped units, which are to be returned.
-    back: i64,
+    returned: i64,
 }
 
 /// Records a withdrawal from an order or a part of it. `returns` are all returns of the order. `days` is how long after
@@ -63,24 +65,24 @@ pub(in crate::orders) fn withdraw(
     let mut withdrawal = Withdrawal {
         id: context.id(),
         received_at: context.now(),
-        items: wanted.iter().map(|one| item(one.line, one.off.saturating_add(one.back))).collect(),
+        items: wanted.iter().map(|one| item(one.line, one.canceled.saturating_add(one.returned))).collect(),
         return_id: None,
         shipping_refund: Amount::ZERO,
         note: input.note.clone(),
     };
     let remaining: i64 = order.items.iter().map(|line| order.remaining_quantity(line)).sum();
-    let called_off: i64 = wanted.iter().map(|one| one.off).sum();
-    let is_all_off = called_off == remaining;
-    if !is_all_off && wanted.iter().any(|one| one.back > 0) {
+    let canceled: i64 = wanted.iter().map(|one| one.canceled).sum();
+    let cancels_all = canceled == remaining;
+    if !cancels_all && wanted.iter().any(|one| one.returned > 0) {
         withdrawal.return_id = Some(context.id::<ReturnId>());
     }
     let mut batch = Batch::new(context);
     note_receipt(&mut batch, context, &order, &withdrawal, &wanted, role);
-    let after = if is_all_off {
+    let after = if cancels_all {
         // Nothing of the order is left, so it is canceled and keeps no money.
         withdrawal.shipping_refund = order.shipping_charged()?.min(order.amount_paid);
         state.order.withdrawals.push(withdrawal.clone());
-        let items = wanted.iter().map(|one| item(one.line, one.off)).collect();
+        let items = wanted.iter().map(|one| item(one.line, one.canceled)).collect();
         let input = CheckedCancelItems { items, reason: REASON.to_owned(), refund: true };
         let decision = cancel_items(state, returns, &input, is_remote, role, context)?;
         batch.append(decision.batch);
@@ -101,7 +103,7 @@ pub(in crate::orders) fn withdraw(
     };
     let mut data = event_data(&after);
     if let Some(fields) = data.as_object_mut() {
-        fields.insert("withdrawal".to_owned(), told_of(&withdrawal));
+        fields.insert("withdrawal".to_owned(), withdrawal_data(&withdrawal));
     }
     batch.event(context, EventKind::OrderWithdrawn, after.id, data);
     Ok(Decision { batch, reply: WithdrawalReceipt { order_id: after.id, withdrawal } })
@@ -120,14 +122,16 @@ fn withdraw_some(
     batch: &mut Batch,
 ) -> Result<Order> {
     let before = BeforeCancellation::of(&state);
-    let off: Vec<_> = wanted.iter().filter(|one| one.off > 0).map(|one| (one.line.clone(), one.off)).collect();
-    if !off.is_empty() {
-        record(batch, context, state.order.id, "items_canceled", role, told(&off, REASON));
+    let units: Vec<_> =
+        wanted.iter().filter(|one| one.canceled > 0).map(|one| (one.line.clone(), one.canceled)).collect();
+    if !units.is_empty() {
+        record(batch, context, state.order.id, "items_canceled", role, cancellation_detail(&units, REASON));
         let shipping = if withdrawal.return_id.is_none() { withdrawal.shipping_refund } else { Amount::ZERO };
-        call_off_some(&mut state, returns, &off, Some(shipping), is_remote, role, context, batch)?;
+        cancel_units(&mut state, returns, &units, Some(shipping), is_remote, role, context, batch)?;
     }
     if let Some(id) = withdrawal.return_id {
-        let lines = wanted.iter().filter(|one| one.back > 0).map(|one| (one.line, one.back, String::new())).collect();
+        let lines =
+            wanted.iter().filter(|one| one.returned > 0).map(|one| (one.line, one.returned, String::new())).collect();
         let opening = Opening {
             id,
             lines,
@@ -137,7 +141,7 @@ fn withdraw_some(
         };
         open_return(&state.order, returns, opening, role, context, batch)?;
     }
-    Ok(settle_called_off(before, state, context, batch).order)
+    Ok(settle_after_cancellation(before, state, context, batch).order)
 }
 
 /// Refuses withdrawals after the period. It ends, in UTC, with the `days`-th day after the day of the last delivery
@@ -187,8 +191,8 @@ fn wanted<'a>(
         (shipped(&state.shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live)).max(0)
     };
     let Some(items) = &input.items else {
-        let all = order.items.iter().map(|line| Withdrawn { line, off: waits(line), back: left(line) });
-        let all: Vec<_> = all.filter(|one| one.off > 0 || one.back > 0).collect();
+        let all = order.items.iter().map(|line| Withdrawn { line, canceled: waits(line), returned: left(line) });
+        let all: Vec<_> = all.filter(|one| one.canceled > 0 || one.returned > 0).collect();
         return if all.is_empty() {
             Err(Error::transition("Nothing of the order is left to withdraw."))
         } else {
@@ -198,12 +202,12 @@ fn wanted<'a>(
     let lines = ordered_lines(order, items.iter().map(|item| (item.order_item_id, item.quantity)))?;
     let mut wanted = Vec::with_capacity(lines.len());
     for (line, ShipmentItem { quantity, .. }) in lines.into_iter().zip(items) {
-        let (off, back) = (waits(line).min(*quantity), left(line));
-        if *quantity > off.saturating_add(back) {
-            let most = off.saturating_add(back);
+        let canceled = waits(line).min(*quantity);
+        let most = canceled.saturating_add(left(line));
+        if *quantity > most {
             return Err(Error::transition(format!("Only {most} of {} are left to withdraw.", line.sku)));
         }
-        wanted.push(Withdrawn { line, off, back: quantity - off });
+        wanted.push(Withdrawn { line, canceled, returned: quantity - canceled });
     }
     Ok(wanted)
 }
@@ -214,7 +218,8 @@ fn is_all(order: &Order, returns: &[Return], wanted: &[Withdrawn<'_>]) -> bool {
     let counts = |one: &&Return| one.status.is_back() || (one.status.is_live() && order.is_of_withdrawal(one.id));
     let counted: Vec<_> = returns.iter().filter(counts).cloned().collect();
     order.items.iter().all(|line| {
-        let now = wanted.iter().filter(|one| one.line.id == line.id).map(|one| one.off.saturating_add(one.back));
+        let now =
+            wanted.iter().filter(|one| one.line.id == line.id).map(|one| one.canceled.saturating_add(one.returned));
         let before = order.canceled_quantity(line.id) + returned(&counted, line.id, ReturnStatus::is_live);
         now.fold(before, i64::saturating_add) >= line.quantity
     })
@@ -233,7 +238,7 @@ fn note_receipt(
     wanted: &[Withdrawn<'_>],
     role: &str,
 ) {
-    let goods = named(wanted.iter().map(|one| (one.off.saturating_add(one.back), one.line.sku.as_str())));
+    let goods = named(wanted.iter().map(|one| (one.canceled.saturating_add(one.returned), one.line.sku.as_str())));
     let at = withdrawal.received_at.to_rfc3339_opts(SecondsFormat::Secs, true);
     record(batch, context, order.id, "withdrawn", role, format!("A withdrawal from {goods} was received at {at}."));
     let items = withdrawal.items.iter();
@@ -247,7 +252,7 @@ fn note_receipt(
     mail_buyer(batch, context, order.id, news);
 }
 
-fn told_of(withdrawal: &Withdrawal) -> serde_json::Value {
+fn withdrawal_data(withdrawal: &Withdrawal) -> serde_json::Value {
     let Withdrawal { id, received_at, items, return_id, .. } = withdrawal;
     json!({"id": id, "received_at": received_at, "items": items, "return_id": return_id})
 }

@@ -153,8 +153,8 @@ impl Worker {
     fn run(&mut self, queue: &Queue<HashJob>) {
         lower_priority();
         loop {
-            let patience = (!self.memory.is_empty()).then_some(IDLE);
-            match queue.pop(patience) {
+            let timeout = (!self.memory.is_empty()).then_some(IDLE);
+            match queue.pop(timeout) {
                 Next::Work(job) => {
                     // A panic drops the job and its reply: the caller gets a fault, and the thread continues.
                     if std::panic::catch_unwind(AssertUnwindSafe(|| self.work(job))).is_err() {

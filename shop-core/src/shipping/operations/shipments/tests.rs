@@ -98,7 +98,7 @@ fn code<T>(result: Result<T>) -> &'static str {
 }
 
 #[test]
-fn a_parcel_holds_all_that_is_left_unless_told_otherwise() {
+fn a_shipment_holds_all_that_is_left_unless_told_otherwise() {
     let (mut state, mut context) = (state(&[2, 3]), context());
     let first = create(&mut state, Some(&[1, 2]), &mut context).unwrap();
     assert_eq!((first.status, first.items.len()), (ShipmentStatus::Pending, 2));
@@ -112,7 +112,7 @@ fn a_parcel_holds_all_that_is_left_unless_told_otherwise() {
 }
 
 #[test]
-fn wishes_are_checked_against_the_order() {
+fn quantities_are_checked_against_the_order() {
     let (mut state, mut context) = (state(&[2, 3]), context());
     assert_eq!(code(create(&mut state, Some(&[3, 1]), &mut context)), "invalid");
     let mut input = shipment_input(&state, Some(&[1, 1]));
@@ -139,7 +139,7 @@ fn only_an_order_that_is_placed_and_waits_for_no_money_ships() {
 }
 
 #[test]
-fn news_move_a_parcel_along_its_one_way() {
+fn news_move_a_shipment_along_its_one_way() {
     use ShipmentStatus as S;
     use TrackingStatus as T;
     let ways: &[(&[T], T, Option<S>)] = &[
@@ -214,7 +214,7 @@ fn goods_that_were_let_go_are_not_packed() {
 
 proptest! {
     #[test]
-    fn no_parcels_ever_hold_more_than_was_ordered(
+    fn no_shipments_ever_hold_more_than_was_ordered(
         quantities in prop::collection::vec(1_i64..6, 1..4),
         steps in prop::collection::vec((any::<u8>(), prop::option::of(prop::collection::vec(0_i64..7, 3)), 0_usize..6), 0..25),
     ) {

@@ -1,16 +1,16 @@
-//! The answers of gateways.
+//! The results of gateway calls.
 
 use crate::gateway::Snapshot;
 use crate::secret::Sealed;
 
-/// A snapshot whose secret is sealed.
+/// A snapshot whose client secret is sealed.
 #[derive(Debug, Clone)]
 pub(crate) struct SealedSnapshot {
     pub(super) snapshot: Snapshot,
     pub(super) client_secret: Option<Sealed>,
 }
 
-/// The result of a call.
+/// The result of a gateway call.
 #[derive(Debug, Clone)]
 pub(crate) enum CallResult {
     /// The call succeeded.
@@ -22,7 +22,7 @@ pub(crate) enum CallResult {
         /// The payment as looked up after the refusal.
         sealed: Option<Box<SealedSnapshot>>,
     },
-    /// There was nothing to ask for any more.
+    /// The call was no longer needed, and not made.
     Nothing,
     /// The gateway certainly has no such payment.
     Unknown,
@@ -31,7 +31,7 @@ pub(crate) enum CallResult {
 }
 
 impl CallResult {
-    /// The snapshot, if the answer shows one.
+    /// The snapshot of the payment, if the result has one.
     pub(super) fn sealed(&self) -> Option<&SealedSnapshot> {
         match self {
             Self::Succeeded(sealed) => Some(sealed),
