@@ -1,4 +1,4 @@
-//! What an operator decides about a shop.
+//! The operator's settings.
 
 use chrono::TimeDelta;
 
@@ -6,57 +6,60 @@ use crate::gateway::PaymentGateway;
 use crate::money::Currency;
 use crate::pricing::TaxRounding;
 
-/// What an operator decides about a shop.
+/// The operator's settings of a shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The currency of every price (USD).
+    /// The currency of all prices. Default: USD.
     pub currency: Currency,
-    /// Base of the links in mails, without a slash at the end (`http://localhost:3000`).
+    /// The base of links in mails, without a slash at the end. Default: `http://localhost:3000`.
     pub frontend_url: String,
-    /// How long an access token works (5 minutes).
+    /// The lifetime of an access token. Default: 5 minutes.
     pub access_token_lifetime: TimeDelta,
-    /// How long a refresh token works (a day).
+    /// The lifetime of a refresh token. Default: one day.
     pub refresh_token_lifetime: TimeDelta,
-    /// How long a sign-in lasts, however often its tokens are refreshed (30 days).
+    /// The maximum lifetime of a session, however often its tokens are refreshed. Default: 30 days.
     pub session_lifetime: TimeDelta,
-    /// Who issues the tokens (`iss`): one that names another issuer is refused. Shops that share a secret key need
-    /// different ones; a change ends every session (`None`: [`Settings::frontend_url`]).
+    /// The issuer of tokens (`iss`); tokens of other issuers are refused. Shops that share a secret key need different
+    /// issuers. A change ends every session. Default: `None`, for [`Settings::frontend_url`].
     pub token_issuer: Option<String>,
-    /// How many mails that anybody can ask for (codes, links that reset a password, notices) are sent to one account on
-    /// one day, UTC (20; `None`: any number).
+    /// The maximum number of mails that anyone can request (codes, password reset links, notices) to one account per
+    /// day (UTC); `None` for no limit. Default: 20.
     pub max_mails_per_day: Option<u32>,
-    /// How often one-time passwords of one account can be tried on one day, UTC, whichever they are (20; `None`: as often
-    /// as each allows).
+    /// The maximum number of attempts with one-time passwords of one account per day (UTC), in addition to the limit of
+    /// each password; `None` for no further limit. Default: 20.
     pub max_otp_tries_per_day: Option<u32>,
-    /// How long an account is kept whose address nobody proves (7 days; `None`: for ever).
+    /// How long an account with an unverified address is kept; `None` for ever. Default: 7 days.
     pub unverified_account_ttl: Option<TimeDelta>,
-    /// How long an order holds stock while it waits for a payment that must come before it ships (30 minutes).
+    /// How long an order holds stock while it waits for a payment that must arrive before it ships. Default: 30
+    /// minutes.
     pub reservation_ttl: TimeDelta,
-    /// How long an order holds stock while it waits for a payment that need not come before it ships, such as one outside
-    /// the shop; `None`: for ever (a week). One that was shipped or paid in part is not canceled.
+    /// How long an order holds stock while it waits for a payment that may arrive after it ships, such as one made
+    /// outside the shop; `None` for ever. An order that was shipped, or paid in part, is not canceled. Default: one
+    /// week.
     pub manual_payment_ttl: Option<TimeDelta>,
-    /// How many orders of one account, or of guests with one e-mail address, may wait for their payment at once; staff may place
-    /// more for them (no limit).
+    /// The maximum number of orders of one account, or of guests with one e-mail address, that wait for payment; `None`
+    /// for no limit. Staff may place more for them. Default: `None`.
     pub max_unpaid_orders: Option<u32>,
-    /// After how long without a change a guest's cart is removed by the [worker](crate::worker::Worker::forget); `None`:
-    /// never (30 days). What became an order stays.
+    /// How long a guest's cart is kept after its last change, until the [worker](crate::worker::Worker::forget) deletes
+    /// it; `None` for ever. Ordered carts stay. Default: 30 days.
     pub guest_cart_ttl: Option<TimeDelta>,
-    /// How many days after that of the last delivery buyers may withdraw from the contract; 0: not at all (14).
+    /// The number of days after the day of the last delivery in which buyers may withdraw from the contract; 0 disables
+    /// withdrawals. Default: 14.
     pub withdrawal_days: u32,
-    /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
+    /// Whether prices, including shipping prices, include taxes. Otherwise taxes are added. Default: false.
     pub prices_include_tax: bool,
-    /// Of what taxes are rounded (of each line).
+    /// Whether taxes are rounded per line, or once per tax rate of the order. Default: per line.
     pub tax_rounding: TaxRounding,
-    /// Buyers are mailed what happens to their orders (yes). None of these mails is written without a
-    /// [mailer](crate::shop::ShopBuilder::mailer).
+    /// Whether buyers get mails about their orders. Without a [mailer](crate::shop::ShopBuilder::mailer), no such mail
+    /// is written. Default: true.
     pub order_emails: bool,
-    /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
-    /// shop (no).
+    /// Whether webhook URLs may point into private networks and need no encryption: for development, and for receivers
+    /// in the shop's own network. Default: false.
     pub webhooks_allow_private: bool,
 }
 
 impl Settings {
-    /// Who issues the tokens.
+    /// The issuer of tokens (`iss`).
     #[must_use]
     pub fn token_issuer(&self) -> &str {
         self.token_issuer.as_deref().unwrap_or(&self.frontend_url)

@@ -1,4 +1,4 @@
-//! What is counted of a customer is what their orders say.
+//! The counts of each customer match their orders.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::model::orders::{Order, OrderFilter, OrderSort, OrderStatus};
 use crate::shop::Shop;
 
 impl Shop {
-    /// What is wrong with the counts of customers, if it stays wrong.
+    /// Compares the counts of all customers with their orders. Reports differences that persist.
     pub(super) async fn check_customers(&self) -> Result<Vec<String>> {
         let mut buyers: HashMap<Customer, BuyerCounts> = HashMap::new();
         let mut pages = Pages::<OrderSort>::new();
@@ -32,7 +32,7 @@ impl Shop {
         Ok(problems)
     }
 
-    /// What is wrong with the counts of one, if it stays wrong.
+    /// Compares the counts of one customer with their orders. Reports differences that persist.
     async fn check_buyer(&self, buyer: &Customer) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for _ in 0..ATTEMPTS {
@@ -62,7 +62,7 @@ impl Shop {
             tax_countries: Vec::new(),
         };
         let rules = self.store().price_rules(&query).await?;
-        // By the number of an order: what operators read says nobody's address.
+        // Named by an order number, so that the report contains no e-mail address.
         let of = &count.number;
         let mut problems = Vec::new();
         let (counted, unpaid) = (rules.customer_orders, rules.unpaid_orders);
@@ -72,7 +72,7 @@ impl Shop {
                 count.unpaid
             ));
         }
-        // Of guests nothing else is counted.
+        // Guests have no other counts.
         let Some(counted) = counted else { return Ok(problems) };
         if counted != count.orders {
             problems
@@ -91,10 +91,10 @@ impl Shop {
     }
 }
 
-/// What the orders of one buyer say.
+/// Counts computed from the orders of one buyer.
 #[derive(Debug, Default)]
 struct BuyerCounts {
-    /// The number of one of them.
+    /// The number of one of the orders.
     number: String,
     orders: i64,
     unpaid: i64,

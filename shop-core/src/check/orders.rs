@@ -18,11 +18,11 @@ use crate::model::outbox::DeliveryStatus;
 use crate::model::payments::Payment;
 use crate::shop::Shop;
 
-/// Orders that are checked at once, with three reads each: a database far away answers several as soon as one, and a
-/// small pool has room for them.
+/// The number of orders that are checked concurrently, with three reads each: few enough for a small connection pool,
+/// and enough to hide the latency of a remote database.
 const READS: usize = 4;
 
-/// What is read of each order by itself.
+/// The records that are read for each order separately.
 struct OrderRecords {
     cart: Option<Cart>,
     reservations: Vec<Reservation>,
@@ -89,7 +89,7 @@ impl Shop {
             problems.extend(self.check_order(id).await?);
         }
         for id in stuck {
-            // Its answer may have been recorded between the two reads.
+            // The response may have been recorded between the two reads.
             let now = self.store().payment(id).await?;
             if let Some(payment) = now
                 && self.is_stuck(&payment).await?
@@ -101,7 +101,7 @@ impl Shop {
         Ok(())
     }
 
-    /// Whether a payment waits for a call that was given up, or is gone.
+    /// Whether a payment waits for a call that was given up or deleted.
     async fn is_stuck(&self, payment: &Payment) -> Result<bool> {
         let Some(pending_call) = payment.remote.pending_call else { return Ok(false) };
         let intent = self.store().delivery(pending_call.intent).await?;
@@ -115,7 +115,7 @@ impl Shop {
         Ok(OrderRecords { cart: cart?, reservations: reservations?, movements: movements? })
     }
 
-    /// What the ledger says of an order.
+    /// The stock movements of an order.
     async fn movements_of(&self, id: OrderId) -> Result<Vec<Movement>> {
         let mut movements = Vec::new();
         let mut pages = Pages::<InventorySort>::new();
@@ -128,7 +128,7 @@ impl Shop {
         Ok(movements)
     }
 
-    /// What is wrong with one order, if it stays wrong.
+    /// Checks one order. Reports problems that persist.
     async fn check_order(&self, id: OrderId) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for _ in 0..ATTEMPTS {

@@ -1,4 +1,4 @@
-//! What a variant is offered for is what the history of its prices ends with.
+//! The current price of each variant is the last entry of its price history.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ impl Shop {
         Ok(problems)
     }
 
-    /// What is wrong with the prices of these products just now.
+    /// The differences between the prices of these products and their histories, at one read.
     async fn price_problems(&self, products: &[Product]) -> Result<Vec<String>> {
         let variants = products.iter().flat_map(|product| &product.variants);
         let variants: Vec<_> = variants.map(|variant| variant.id).collect();
@@ -53,7 +53,7 @@ fn shown(price: Option<Amount>, currency: Currency) -> String {
 fn product_problems(product: &Product, history: &HashMap<VariantId, Vec<PricePeriod>>) -> Vec<String> {
     let problem = |variant: &Variant| {
         let offered = product.offered_price(variant);
-        // In a store that an earlier release filled, the history of a variant may begin with its next change.
+        // Earlier releases recorded no prices: the history of an old variant may only begin with its next change.
         let periods = history.get(&variant.id)?;
         let open: Vec<_> = periods.iter().filter(|period| period.ends_at.is_none()).collect();
         match open.as_slice() {

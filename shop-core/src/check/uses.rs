@@ -1,4 +1,4 @@
-//! A promotion's uses are the orders that carry it.
+//! The uses of each promotion match the orders that carry it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::model::orders::{OrderFilter, OrderSort, OrderStatus};
 use crate::shop::Shop;
 
 impl Shop {
-    /// What is wrong with the uses of promotions, if it stays wrong.
+    /// Compares the uses of promotions with the orders. Reports differences that persist.
     pub(super) async fn check_uses(&self) -> Result<Vec<String>> {
         let mut suspects: Option<HashSet<PromotionId>> = None;
         let mut found = Vec::new();
@@ -42,7 +42,7 @@ impl Shop {
             if found.is_empty() {
                 break;
             }
-            // Somebody may have ordered meanwhile: only what stays wrong is.
+            // Orders placed between the reads cause differences, too. Only those that persist are reported.
             suspects = Some(wrong.into_keys().collect());
         }
         found.sort_unstable();

@@ -1,8 +1,9 @@
-//! What a store remembers of its lists, so that it neither counts again nor walks again to a page that lies deep.
+//! Remembers counts of lists and cursors within them, so that a store neither counts a list again nor reads all rows
+//! before a page far into it.
 //!
-//! Everything remembered is of one generation of a list: a number that the store changes with every change of the
-//! list's rows, and reads in the same snapshot as the page. What is of another generation is never used, so nothing that is
-//! answered is older than the snapshot that it is answered from.
+//! Remembered data belongs to one generation of a list: a number that the store changes with every change of the list's
+//! rows, and reads in the same snapshot as the page. Data of another generation is never used, so a page is never older
+//! than the snapshot that it was read from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::window::before;
 use super::{Cursor, PageRequest, PageWindow, Sortable};
 
-/// The maximum number of lists (with a filter and an order) are remembered; then the one that was not used for longest
-/// is forgotten.
+/// The maximum number of remembered lists (a list is a filter and an order). Beyond it, the least recently used one is
+/// forgotten.
 const LISTS: usize = 128;
-/// So many places of each; then every second one is forgotten.
+/// The maximum number of remembered cursors per list. Beyond it, every second one is forgotten.
 const PLACES: usize = 512;
 
-/// Counts of lists, and places in them.
+/// Counts of lists, and cursors at known distances from their start.
 #[derive(Debug, Default)]
 pub struct PageMemo {
     lists: Mutex<Lists>,
@@ -33,12 +34,12 @@ struct RememberedList {
     generation: i64,
     used: u64,
     total: Option<u64>,
-    /// The last of so many rows.
+    /// By number of rows: a cursor at the last of the first rows of the list.
     places: BTreeMap<u64, Cursor>,
 }
 
 impl PageMemo {
-    /// How many rows the list has at this generation, if it was counted.
+    /// The number of rows of the list at this generation, if it was counted.
     #[must_use]
     pub fn total(&self, list: &str, generation: i64) -> Option<u64> {
         self.lock().at(list, generation)?.total
@@ -52,8 +53,9 @@ impl PageMemo {
         PageWindow::beyond_place(before, size, place)
     }
 
-    /// The same by what is remembered of whatever generation, and of which: for a store that learns the generation of its
-    /// snapshot together with the rows. When that is another one, the rows are to be read again, from the start.
+    /// Like [`window`](Self::window) for the remembered generation, which is returned too: for a store that learns the
+    /// generation of its snapshot together with the rows. If the generations differ, read again
+    /// [from the start](PageWindow::from_start).
     #[must_use]
     pub fn latest_window(&self, list: &str, number: u32, size: u32) -> (PageWindow, Option<i64>) {
         let generation = self.lock().by_name.get(list).map(|list| list.generation);
@@ -61,7 +63,7 @@ impl PageMemo {
         (window.unwrap_or_else(|| PageWindow::from_start(number, size)), generation)
     }
 
-    /// Remembers where a page begins and where it ends, by the rows that were read for it.
+    /// Remembers the cursors at the start and the end of a page, from the rows that were read for it.
     pub fn keep_page<T: Sortable>(
         &self,
         list: &str,
@@ -78,15 +80,14 @@ impl PageMemo {
         }
     }
 
-    /// The nearest place that is known with at most so many rows before it, and how many: the cursor stands at the last of
-    /// them.
+    /// The remembered cursor nearest to the end of the first `before` rows, with the number of rows up to it.
     fn place(&self, list: &str, generation: i64, before: u64) -> Option<(u64, Cursor)> {
         let mut lists = self.lock();
         let (rows, cursor) = lists.at(list, generation)?.places.range(..=before).next_back()?;
         Some((*rows, cursor.clone()))
     }
 
-    /// The generation of which something is remembered.
+    /// The generation of the remembered data.
     #[must_use]
     pub fn generation(&self, list: &str) -> Option<i64> {
         self.lock().by_name.get(list).map(|list| list.generation)
@@ -97,7 +98,7 @@ impl PageMemo {
         self.keep(list, generation, |list| list.total = Some(total));
     }
 
-    /// Remembers that a cursor stands at the last of so many rows.
+    /// Remembers the cursor at the last of the first `rows` rows.
     fn keep_place(&self, list: &str, generation: i64, rows: u64, cursor: Cursor) {
         self.keep(list, generation, |list| {
             if list.places.len() >= PLACES {
@@ -121,7 +122,7 @@ impl PageMemo {
         }
         let list = lists.by_name.entry(name.to_owned()).or_default();
         list.used = clock;
-        // A snapshot that is older than what is known teaches nothing.
+        // Ignore snapshots that are older than the remembered data.
         if list.generation > generation {
             return;
         }

@@ -2,32 +2,32 @@
 
 use super::Cursor;
 
-/// The rows to read for a page by number: those beyond the nearest place before the page that is remembered.
+/// The rows to read for a page by number: those after the nearest remembered cursor before the page.
 ///
-/// Where no place right before the page is remembered, the last row before it is read, too: then the page has such a place
-/// when it is read again ([`PageMemo::keep_page`](super::PageMemo::keep_page)).
+/// If no cursor directly before the page is remembered, the last row before the page is read, too. Its cursor is then
+/// remembered ([`PageMemo::keep_page`](super::PageMemo::keep_page)), for the next read of the same page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageWindow {
-    /// Only rows beyond this are read; all, if there is none.
+    /// Only rows after this cursor are read; `None` for all rows.
     pub beyond: Option<Cursor>,
-    /// How many of them are skipped.
+    /// The number of these rows to skip.
     pub skipped: u64,
-    /// The maximum number of rows that are read then.
+    /// The maximum number of rows to read after the skipped ones.
     pub limit: u64,
-    /// How many rows of the list come before the first that is read.
+    /// The number of rows of the list before the first row that is read.
     pub(super) first: u64,
     /// Whether the first row that is read is the last one before the page.
     pub(super) leads: bool,
 }
 
 impl PageWindow {
-    /// The window of a page (from 1) when no place in the list is remembered.
+    /// The window of a page (from 1) when no cursor of the list is remembered.
     #[must_use]
     pub fn from_start(number: u32, size: u32) -> Self {
         Self::beyond_place(before(number, size), size, None)
     }
 
-    /// The window behind a place: how many rows come before it, and a cursor.
+    /// The window after a remembered cursor, given with the number of rows up to it.
     pub(super) fn beyond_place(before: u64, size: u32, place: Option<(u64, Cursor)>) -> Self {
         let (passed, beyond) = place.map_or((0, None), |(rows, cursor)| (rows, Some(cursor)));
         let distance = before.saturating_sub(passed);
@@ -36,27 +36,27 @@ impl PageWindow {
         Self { beyond, skipped, limit, first: before - lead, leads: lead > 0 }
     }
 
-    /// How many rows the whole list has, when the number of rows that were read tells it.
+    /// The length of the list, if the number of rows that were read reveals it.
     #[must_use]
     pub fn total(&self, read: usize) -> Option<u64> {
         let read = read as u64;
         (read < self.limit && (read > 0 || self.first == 0)).then_some(self.first + read)
     }
 
-    /// Whether the page begins after the last row of a list of this length: then nothing needs to be read.
+    /// Whether the page begins after the end of a list of this length, so that nothing needs to be read.
     #[must_use]
     pub fn is_past(&self, total: u64) -> bool {
         self.first + u64::from(self.leads) >= total
     }
 
-    /// The rows of the page, of those that were read.
+    /// The rows of the page among those that were read.
     #[must_use]
     pub fn page<T>(&self, rows: Vec<T>) -> Vec<T> {
         rows.into_iter().skip(usize::from(self.leads)).collect()
     }
 }
 
-/// How many rows come before a page.
+/// The number of rows before a page.
 pub(super) fn before(number: u32, size: u32) -> u64 {
     u64::from(number.saturating_sub(1)) * u64::from(size)
 }
@@ -89,8 +89,8 @@ mod tests {
         PageRequest { position: Position::Number(number), size, ..PageRequest::default() }
     }
 
-    /// Reads a page of the numbers from 1 to `count`, as a store does; also says how many rows were skipped, and the total
-    /// that the page told.
+    /// Reads a page of the numbers from 1 to `count`, as a store does; also returns the number of skipped rows, and
+    /// the total that the page reveals.
     fn read(memo: &PageMemo, count: u64, number: u32, size: u32) -> (Vec<u64>, u64, Option<u64>) {
         let window = memo.window("list", 1, number, size);
         let first = window.beyond.as_ref().map_or(0, |cursor| u64::try_from(cursor.id.as_u128()).unwrap());

@@ -1,14 +1,14 @@
-//! What is said about a region that is not known.
+//! The error sentence about an unknown region.
 
 use super::table::{Subdivision, all_keys, rows};
 use super::{is_country, key};
 
-/// How many codes are proposed.
+/// The maximum number of proposed codes.
 const MOST: usize = 5;
-/// How much of a text is compared, in characters: the time that takes grows with the square.
+/// The maximum number of compared characters of a text: the time grows with its square.
 const COMPARED: usize = 40;
 
-/// The sentence about a text that is no region of the country; `like` are those that it could be.
+/// The sentence about a text that names no single region of the country. `like` are the regions that it may mean.
 pub(super) fn unknown(country: &str, text: &str, like: &[Subdivision]) -> String {
     let shown: String = text.trim().chars().take(COMPARED).collect();
     if !like.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn unknown(country: &str, text: &str, like: &[Subdivision]) -> String
     format!("\"{shown}\" is no region of {country} in ISO 3166-2. The nearest are {}.", listed(near.iter()))
 }
 
-/// Some codes of a country, for whoever wrote none.
+/// Some codes of a country, as examples in the error for a missing region.
 pub(crate) fn example(country: &str) -> String {
     let first: Vec<_> = rows(country).filter(|row| !row.is_withdrawn()).take(MOST).collect();
     listed(first.iter())
@@ -36,7 +36,7 @@ fn listed<'a>(rows: impl Iterator<Item = &'a Subdivision>) -> String {
 /// The subdivisions whose code or name takes the fewest changes to become the text.
 fn nearest(country: &str, text: &str) -> Vec<Subdivision> {
     let text = text.trim();
-    // A code of another country: the same one of this country may be meant.
+    // A code with the prefix of another country: the caller may mean the same code of this country.
     let code = text.split_once('-').filter(|(first, _)| is_country(&first.to_ascii_uppercase())).map(|(_, code)| code);
     let wanted: Vec<char> = key(code.unwrap_or(text)).chars().take(COMPARED).collect();
     let mut near: Vec<_> = rows(country)
@@ -50,7 +50,7 @@ fn nearest(country: &str, text: &str) -> Vec<Subdivision> {
     near.into_iter().take(MOST).map(|(_, row)| row).collect()
 }
 
-/// How many letters have to be added, removed or replaced (Levenshtein).
+/// The Levenshtein distance.
 fn distance(wanted: &[char], other: &str) -> usize {
     let mut row: Vec<usize> = (0..=wanted.len()).collect();
     for (line, letter) in other.chars().take(COMPARED).enumerate() {

@@ -1,6 +1,7 @@
-//! What sign-in stands on: password hashing, signed tokens, and security events for the host's log.
+//! Password hashing, signed tokens, and security events for the host's log.
 //!
-//! An event says what happened to an account, without secrets or user input. Events are `tracing` events with the target `security`. The host's span around a call identifies its origin.
+//! A security event says what happened to an account, without secrets or user input. It is a `tracing` event with the
+//! target `security`. The host's span around a call identifies its origin.
 
 pub mod password;
 pub mod token;

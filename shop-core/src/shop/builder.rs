@@ -1,4 +1,4 @@
-//! How a shop is put together.
+//! Builds a shop from its store and its ports.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::security::password::{Argon2Hasher, Argon2Settings, PasswordHasher};
 use crate::security::token::{JwtSigner, TokenSigner};
 use crate::store::Store;
 
-/// Puts a shop together; every part but the store has a sensible default.
+/// Builds a [`Shop`]. Every part except the store and the secret key has a default.
 pub struct ShopBuilder {
     store: Arc<dyn Store>,
     keys: Keys,
@@ -63,16 +63,15 @@ impl ShopBuilder {
         }
     }
 
-    /// What the operator decides.
+    /// The operator's settings.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Secret keys that the shop had before: what they signed or sealed still verifies and opens, and nothing new is
-    /// signed with them. Webhook messages are signed with the secrets of all keys, so that receivers can change to the
-    /// new one their new secret in their own time.
+    /// Earlier secret keys of the shop. What they signed or sealed stays valid; new data uses only the current key.
+    /// Webhook messages carry one signature per key, so that a receiver can switch to its new secret at any time.
     #[must_use]
     pub fn secret_key_fallbacks<'k>(mut self, secret_keys: impl IntoIterator<Item = &'k [u8]>) -> Self {
         let secret_keys: Vec<_> = secret_keys.into_iter().collect();
@@ -81,64 +80,65 @@ impl ShopBuilder {
         self
     }
 
-    /// Opens the shop although a secret key is shorter than [`MIN_KEY_LENGTH`]: for a developer's machine, never for
-    /// a shop that others can reach.
+    /// Accepts secret keys shorter than [`MIN_KEY_LENGTH`]. Only for development, never for a shop that others can
+    /// reach.
     #[must_use]
     pub fn accept_short_keys(mut self) -> Self {
         self.accepts_short_keys = true;
         self
     }
 
-    /// Another clock, for simulations.
+    /// Replaces the system clock, for simulations.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Another source of randomness, for simulations.
+    /// Replaces the system's source of randomness, for simulations.
     #[must_use]
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = random;
         self
     }
 
-    /// Another password hasher than argon2id at OWASP's parameters.
+    /// Replaces the default password hasher, argon2id with the parameters that OWASP recommends.
     #[must_use]
     pub fn password_hasher(mut self, hasher: Arc<dyn PasswordHasher>) -> Self {
         self.hasher = Some(hasher);
         self
     }
 
-    /// Another token signer than JWT with HS256.
+    /// Replaces the default token signer, JWT with HS256.
     #[must_use]
     pub fn token_signer(mut self, signer: Arc<dyn TokenSigner>) -> Self {
         self.signer = Some(signer);
         self
     }
 
-    /// Who sends the mails. Without one those about accounts wait in the outbox, and none about orders are written.
+    /// Sends the mails. Without a mailer, mails about accounts wait in the outbox, and mails about orders are not
+    /// written.
     #[must_use]
     pub fn mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
         self.mailer = Some(mailer);
         self
     }
 
-    /// Other words for the mails.
+    /// Replaces the built-in mail templates.
     #[must_use]
     pub fn mail_templates(mut self, templates: Templates) -> Self {
         self.templates = templates;
         self
     }
 
-    /// Adds a way to pay. Without any there is [`ManualGateway`].
+    /// Adds a payment gateway. Without any, the shop uses [`ManualGateway`].
     #[must_use]
     pub fn gateway(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
         self.gateways.push(gateway);
         self
     }
 
-    /// Who knows the rates of tax, instead of the shop's own table.
+    /// Provides the tax rates, instead of the shop's own table.
     #[must_use]
     pub fn tax_provider(mut self, provider: Arc<dyn TaxProvider>) -> Self {
         self.tax_provider = Some(provider);
@@ -159,20 +159,20 @@ impl ShopBuilder {
         self
     }
 
-    /// What to do when the data belongs to another secret key (the shop does not open, unless said otherwise).
+    /// What to do when the data belongs to another secret key. By default, the shop does not open.
     #[must_use]
     pub fn other_key(mut self, otherwise: OtherKey) -> Self {
         self.other_key = otherwise;
         self
     }
 
-    /// Opens the shop: a new one gets its default location, and its data belongs to the secret key from then on.
+    /// Opens the shop. A new shop gets its default location, and its data belongs to the secret key from then on.
     ///
     /// # Errors
-    /// [`NotTheKey`](crate::shop::NotTheKey) as the source of a fault when the data belongs to another key. When the storage
-    /// cannot be read or written, or two gateways have one id, or two
-    /// subscribers one name (none begins with `webhook:`), or a
-    /// secret key is shorter than [`MIN_KEY_LENGTH`].
+    /// [`Error::Fault`], with [`NotTheKey`](crate::shop::NotTheKey) as its source when the data belongs to another key;
+    /// also when two gateways have the same id, two subscribers have the same name, a subscriber's name begins with
+    /// `webhook:`, or a secret key is shorter than [`MIN_KEY_LENGTH`]. [`Error::Unavailable`] when the storage cannot
+    /// be reached.
     pub async fn open(self) -> Result<Shop> {
         if self.shortest_key < MIN_KEY_LENGTH && !self.accepts_short_keys {
             let length = self.shortest_key;
@@ -259,7 +259,7 @@ async fn create_default_location(shop: &Shop) -> Result<()> {
     .await
 }
 
-/// The first that was there before.
+/// The first name that occurs twice.
 fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))

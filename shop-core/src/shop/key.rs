@@ -10,10 +10,10 @@ pub enum OtherKey {
     /// The shop does not open.
     #[default]
     Refuse,
-    /// The data belongs to the given key from now on. Sessions, tokens of guests, links, and the secrets of webhooks that
-    /// were made under the earlier key are invalid.
+    /// The data belongs to the given key from now on. Sessions, guests' tokens, links and webhook secrets that were
+    /// made under the earlier key become invalid.
     Adopt,
-    /// The shop opens, and the data goes on belonging to its key. For a program that only looks.
+    /// The shop opens, and the data stays bound to its key. For a program that only reads.
     Ignore,
 }
 
@@ -25,7 +25,7 @@ pub enum OtherKey {
 )]
 pub struct NotTheKey;
 
-/// What follows from the fingerprint that is kept.
+/// What follows from the stored fingerprint.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Open,
@@ -67,8 +67,8 @@ impl Shop {
         }
     }
 
-    /// Whether the data belongs to the shop's key or one of its earlier keys, or to none yet. Only a shop that was opened with [`OtherKey::Ignore`]
-    /// can answer no.
+    /// Whether the data belongs to the shop's key or one of its earlier keys, or to none yet. Only false for a shop
+    /// that was opened with [`OtherKey::Ignore`].
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -111,7 +111,7 @@ mod tests {
         block_on(async {
             let store = Arc::new(MemoryStore::new());
             let open = |key, otherwise| Shop::builder(Arc::clone(&store) as _, key).other_key(otherwise).open();
-            // Who only looks adopts nothing.
+            // A program that only reads changes nothing.
             assert!(open(OTHER, OtherKey::Ignore).await.unwrap().has_its_key().await.unwrap());
             open(OURS, OtherKey::Refuse).await.unwrap();
             open(OURS, OtherKey::Refuse).await.unwrap();

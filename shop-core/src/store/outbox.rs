@@ -26,8 +26,8 @@ pub trait OutboxRepository: Send + Sync {
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
-    /// A page of deliveries. For [`MAIL`](crate::outbox::MAIL), the shop only lists dead ones, so a store needs no index for
-    /// the rest.
+    /// A page of deliveries. For [`MAIL`](crate::outbox::MAIL), the shop only lists dead ones, so a store needs no
+    /// index for the rest.
     async fn list_deliveries(
         &self,
         filter: &DeliveryFilter,

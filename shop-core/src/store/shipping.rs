@@ -31,7 +31,8 @@ pub trait ShippingRepository: Send + Sync {
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>>;
     /// The shipment with this id.
     async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>>;
-    /// The shipments with this [normalized tracking number](crate::shipping::tracking_key), newest first, at most `limit`.
+    /// The shipments with this [normalized tracking number](crate::shipping::tracking_key), newest first, at most
+    /// `limit`.
     async fn shipments_by_tracking_key(&self, key: &str, limit: u32) -> StoreResult<Vec<Shipment>>;
     /// All shipments of these orders, oldest first across all orders.
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>>;

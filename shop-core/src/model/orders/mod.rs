@@ -41,7 +41,8 @@ pub enum OrderStatus {
     Canceled,
 }
 
-/// The payment status of an order, derived from its payments by [`payment_status`](crate::orders::operations::payment_status).
+/// The payment status of an order, derived from its payments by
+/// [`payment_status`](crate::orders::operations::payment_status).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {

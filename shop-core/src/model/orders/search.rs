@@ -5,8 +5,8 @@ use crate::model::shipping::Address;
 use crate::text::fold;
 
 impl Order {
-    /// The folded text that [`OrderFilter::search`](crate::orders::OrderFilter::search) matches: number, e-mail address, names
-    /// and SKUs. It never changes after placement, so a store may keep it with the order.
+    /// The folded text that [`OrderFilter::search`](crate::orders::OrderFilter::search) matches: number, e-mail
+    /// address, names and SKUs. It never changes after placement, so a store may keep it with the order.
     #[must_use]
     pub fn search_text(&self) -> String {
         let skus = self.items.iter().map(|item| item.sku.as_str());

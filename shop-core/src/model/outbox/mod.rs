@@ -116,8 +116,8 @@ pub enum DeliveryStatus {
 pub struct Delivery {
     /// Unique; sorts by time and stays the same across retries.
     pub id: DeliveryId,
-    /// [`MAIL`], the name of a subscriber or of a webhook ([`Webhook::receiver`](crate::outbox::Webhook::receiver)), or the
-    /// name of a gateway's caller or listener.
+    /// [`MAIL`], the name of a subscriber or of a webhook ([`Webhook::receiver`](crate::outbox::Webhook::receiver)), or
+    /// the name of a gateway's caller or listener.
     pub receiver: String,
     /// The aggregate id. Deliveries of one aggregate to one receiver are made in id order, one at a time.
     #[serde(rename = "thing")]

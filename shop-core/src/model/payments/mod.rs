@@ -123,8 +123,8 @@ impl Payment {
 /// The state of the communication with a remote gateway about one payment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Columns)]
 pub struct RemoteState {
-    /// The last requested call whose answer is not recorded yet. Its [intent](crate::payments::GatewayCall::after) names the call
-    /// that must finish before it.
+    /// The last requested call whose response is not recorded yet. Its intent names the call that must finish before it
+    /// ([`GatewayCall::after`](crate::payments::GatewayCall::after)).
     #[row(flat)]
     #[serde(rename = "asking")]
     pub pending_call: Option<PendingCall>,
@@ -138,12 +138,12 @@ pub struct RemoteState {
     /// Why the shop ignores the gateway's state: it does not match what was asked for. Shown to staff, not to buyers.
     #[serde(default)]
     pub mismatch: Option<String>,
-    /// When the gateway last answered a buyer who continued the payment ([`GatewayOperation::Confirm`]).
+    /// When the gateway last responded to a buyer who continued the payment ([`GatewayOperation::Confirm`]).
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
 }
 
-/// A pending gateway call: its answer is not recorded yet.
+/// A gateway call whose response is not recorded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingCall {
     /// The id of the intent, which is a delivery of the outbox.

@@ -4,8 +4,8 @@
 //! worker sends it with the [`WebhookSender`]: at least once, in order per aggregate, concurrently with all other
 //! receivers. Messages and their signatures follow [Standard Webhooks](https://www.standardwebhooks.com).
 //!
-//! - `model/outbox/webhooks.rs`: a webhook and its event patterns; `input.rs`: the input of staff; `target.rs`: the URLs that are
-//!   allowed
+//! - `model/outbox/webhooks.rs`: a webhook and its event patterns; `input.rs`: the input of staff; `target.rs`: the
+//!   allowed URLs
 //! - `operations.rs`: the decisions; `service.rs`: the calls for staff
 //! - `message.rs`: the signed request; `sender.rs`: the port that sends it
 

@@ -1,7 +1,8 @@
 //! Communication with remote gateways: intent → call → record.
 //!
-//! 1. A decision that needs a gateway writes an **intent** ([`GatewayCall`](crate::payments::GatewayCall)) into its batch: a delivery of the outbox
-//!    whose id is the gateway's idempotency key. The payment is marked as having a pending call.
+//! 1. A decision that needs a gateway writes an **intent** ([`GatewayCall`](crate::payments::GatewayCall)) into its
+//!    batch: a delivery of the outbox whose id is the gateway's idempotency key. The payment is marked as having a
+//!    pending call.
 //! 2. The worker, or a caller that waits for the response, claims the intent and **calls** the gateway.
 //! 3. The response is **recorded** in one batch: the end of the intent, the payment, its order and all consequences.
 //!

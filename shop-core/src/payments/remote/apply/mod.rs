@@ -30,10 +30,11 @@ pub struct Applied {
     pub mismatch: Option<String>,
 }
 
-/// Applies a gateway's snapshot of a payment. `None` when it changes nothing: it repeats known facts, or is stale.
+/// Applies a gateway's snapshot of a payment. Returns `None` if it changes nothing, because it repeats known facts or
+/// is stale.
 ///
-/// - Money that was received always counts and is never removed; a later decline or end does not change that. Only a
-///   payment that had ended, while `has_other_live_payment` on the same order, keeps its state.
+/// - Received money always counts; a later decline or end does not remove it. A payment with money becomes captured,
+///   unless it had already ended and the order has another live payment (`has_other_live_payment`).
 /// - An end without money (`voided`, `expired`, `failed`) is final unless money came.
 /// - A refund goes from pending to succeeded to failed (banks return money), never backwards. A refund that was not
 ///   made through the shop is added.
