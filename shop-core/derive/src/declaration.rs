@@ -157,8 +157,8 @@ impl Parse for Unique {
         input.parse::<Token![in]>()?;
         let content;
         parenthesized!(content in input);
-        let words = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)?.into_iter().collect();
-        Ok(Self { name, columns, when: Some((column, words)) })
+        let values = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+        Ok(Self { name, columns, when: Some((column, values)) })
     }
 }
 

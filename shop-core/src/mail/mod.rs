@@ -35,7 +35,7 @@ pub enum Mail {
         /// Whether the address was registered more than once, so that the code may be for someone else's registration.
         contested: bool,
     },
-    /// The notice that someone tried to register an address that already has an account.
+    /// Tells the owner of an account that someone tried to register its address.
     AlreadyRegistered {
         /// The name for the greeting; may be empty.
         name: String,
@@ -49,7 +49,7 @@ pub enum Mail {
         /// The link, with its token.
         link: Secret,
     },
-    /// The notice that the password was changed.
+    /// Tells the user that the password was changed.
     PasswordChanged {
         /// The name for the greeting; may be empty.
         name: String,

@@ -80,14 +80,14 @@ pub(super) trait Stored: Versioned + EngineRow + row::Row {
     fn tables<'s, 't, T>(state: &'s mut State<'t, T>) -> Tables<'s, 't, T, Self>;
 }
 
-/// How a kind of row that counts versions is kept.
+/// A kind of versioned row: its unique keys, and what a change of it entails.
 pub(super) trait VersionedRow: Stored {
     /// Its unique keys other than the id, in the order in which they are checked.
     fn keys(&self) -> Vec<UniqueKey> {
         Vec::new()
     }
 
-    /// Applies a change, with all that goes with it.
+    /// Applies a change, and the changes of other rows that follow from it.
     fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
         write(state, change)
     }

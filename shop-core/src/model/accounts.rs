@@ -310,7 +310,7 @@ pub enum MailJob {
         /// The code; if it has been replaced in the meantime, it is not mailed.
         otp_id: OtpId,
     },
-    /// The notice that someone tried to register an address that already has an account.
+    /// Tells the owner of an account that someone tried to register its address.
     AlreadyRegistered {
         /// The owner of the account.
         user_id: UserId,
@@ -326,7 +326,7 @@ pub enum MailJob {
         /// The folded address.
         email_key: String,
     },
-    /// The notice that the password was changed.
+    /// Tells the user that the password was changed.
     PasswordChanged {
         /// The owner of the account.
         user_id: UserId,

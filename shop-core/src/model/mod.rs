@@ -1,6 +1,6 @@
 //! The stored rows of every domain, with their states, filters and sort keys.
 //!
-//! Everything that decides, reads or writes stands on these types; they know nothing of it. Each domain exports its own
+//! Decisions, stores and calls use these types; the types depend on none of them. Each domain exports its own
 //! (`orders::Order`).
 
 pub mod accounts;

@@ -39,7 +39,7 @@ pub struct CancelOutcome {
 pub enum Canceled {
     /// The order is canceled.
     Done,
-    /// A gateway is asked to void the payment; the order is canceled when it answers.
+    /// A gateway is asked to void the payment; the order is canceled when it responds.
     Pending,
     /// The order is unchanged.
     Refused {

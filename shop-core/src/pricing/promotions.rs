@@ -114,7 +114,7 @@ fn judge(basket: &Basket<'_>, offered: &CountedOffer, orders: Option<i64>, subto
     {
         gone("It is meant for other customers.")
     } else if promotion.counts_customers() && basket.customer_id.is_none() {
-        // Every guest gets the same answer, whatever e-mail address they give, so that it reveals nothing about past
+        // Every guest gets the same response, whatever e-mail address they give, so that it reveals nothing about past
         // orders.
         gone("It is for customers with an account: sign in to use it.")
     } else if promotion.first_order_only && orders.is_some_and(|orders| orders > 0) {

@@ -70,8 +70,8 @@ pub fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
 /// Parses a value of a string enum, such as a status.
 pub fn string_enum<E: StringEnum>(text: &str) -> Result<E, String> {
     E::parse(text).ok_or_else(|| {
-        let words: Vec<_> = E::ALL.iter().map(|value| value.as_str()).collect();
-        format!("Must be one of: {}.", words.join(", "))
+        let values: Vec<_> = E::ALL.iter().map(|value| value.as_str()).collect();
+        format!("Must be one of: {}.", values.join(", "))
     })
 }
 

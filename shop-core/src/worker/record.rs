@@ -21,19 +21,19 @@ const MAX_ERROR_LENGTH: usize = 500;
 impl Worker<'_> {
     /// Records the outcome of a delivery, unless the lease was lost in the meantime: another worker owns it then.
     pub(super) async fn record(&self, claimed: Delivery, outcome: DeliveryOutcome) -> Result<RoundSummary> {
-        match self.write_down(&claimed, &outcome).await {
+        match self.record_outcome(&claimed, &outcome).await {
             // A gateway's response that makes no sense counts as a failure.
             Err(error @ (Error::Fault(_) | Error::NotFound))
                 if matches!(outcome, DeliveryOutcome::Answered(_) | DeliveryOutcome::Polled(_)) =>
             {
                 tracing::error!(%error, source = ?std::error::Error::source(&error), id = %claimed.id, "cannot record");
-                self.write_down(&claimed, &DeliveryOutcome::failed(error)).await
+                self.record_outcome(&claimed, &DeliveryOutcome::failed(error)).await
             }
             recorded => recorded,
         }
     }
 
-    async fn write_down(&self, claimed: &Delivery, outcome: &DeliveryOutcome) -> Result<RoundSummary> {
+    async fn record_outcome(&self, claimed: &Delivery, outcome: &DeliveryOutcome) -> Result<RoundSummary> {
         self.shop
             .execute(&Actor::system(), |mut context| async move {
                 let current = self.shop.store().delivery(claimed.id).await?;

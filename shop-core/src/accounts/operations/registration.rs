@@ -57,7 +57,7 @@ pub(crate) struct ExistingAccount {
 
 /// Creates an account with its first code. If the address already has an account, only its owner learns what happens:
 ///
-/// - The account of a verified address stays as it is, and its owner gets a notice.
+/// - The account of a verified address stays as it is, and its owner gets a mail about it.
 /// - The account of an unverified address has no owner yet. It takes over the new registration, and a code is
 ///   mailed for it; earlier registrations keep their codes. Each code proves only the registration it was mailed for.
 ///   Therefore no code opens an account with another user's password, whichever registration came first.

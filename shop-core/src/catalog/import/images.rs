@@ -1,6 +1,6 @@
 //! The images of a product, which its rows may give together or one by one.
 
-use super::{differs, says_variant};
+use super::{describes_variant, differs};
 use crate::catalog::ImageInput;
 use crate::cells::{CellError, Cells};
 use crate::field::Field;
@@ -16,7 +16,7 @@ pub(super) fn images(rows: &[Cells], wrong: &mut Vec<CellError>) -> (Field<Vec<I
         if listed == Some(text) {
             continue;
         }
-        if row > 0 && !is_address(text) && says_variant(cells) {
+        if row > 0 && !is_address(text) && describes_variant(cells) {
             wrong.push(differs(row, "images"));
             continue;
         }

@@ -90,10 +90,10 @@ pub fn product_of_row(row: &Cells) -> Option<String> {
 /// Whether a row contains only an image, and so belongs to the product of the previous row.
 #[must_use]
 pub fn is_image_row(row: &Cells) -> bool {
-    row.get("images").is_some() && !says_variant(row) && OF_PRODUCT.iter().all(|column| row.get(column).is_none())
+    row.get("images").is_some() && !describes_variant(row) && OF_PRODUCT.iter().all(|column| row.get(column).is_none())
 }
 
-fn says_variant(row: &Cells) -> bool {
+fn describes_variant(row: &Cells) -> bool {
     OF_VARIANT.iter().any(|column| row.get(column).is_some())
         || OPTIONS.map(value_of).any(|column| row.get(&column).is_some())
 }
@@ -188,7 +188,7 @@ pub(super) fn read(
         currency: first.field("currency"),
         ..ProductInput::default()
     };
-    let input = if stored.is_some() { kept(input) } else { input };
+    let input = if stored.is_some() { without_nulls(input) } else { input };
     let options = named.into_iter().map(|(number, _)| number).collect();
     (ProductOfRows { input, rows, image_rows, options }, wrong)
 }
@@ -204,7 +204,8 @@ fn variants(
     let keep = |variant: &Variant| (None, VariantInput { id: variant.id.into(), ..VariantInput::default() });
     let mut all: Vec<(Option<usize>, VariantInput)> =
         stored.into_iter().flat_map(Product::live_variants).map(keep).collect();
-    let mut of_variants: Vec<(usize, &Cells)> = rows.iter().enumerate().filter(|(_, row)| says_variant(row)).collect();
+    let mut of_variants: Vec<(usize, &Cells)> =
+        rows.iter().enumerate().filter(|(_, row)| describes_variant(row)).collect();
     if of_variants.is_empty() && stored.is_none() {
         // Missing cells of a new product are reported on its first row.
         of_variants.extend(rows.first().map(|row| (0, row)));
@@ -221,7 +222,7 @@ fn variants(
             row.is_none() && found.is_some_and(|found| listed.id.given() == Some(&found.id))
         };
         match all.iter_mut().find(|(row, listed)| is_of(row, listed)) {
-            Some(place) => *place = (Some(*index), VariantInput { id: place.1.id.clone(), ..input }),
+            Some(entry) => *entry = (Some(*index), VariantInput { id: entry.1.id.clone(), ..input }),
             None => all.push((Some(*index), input)),
         }
     }
@@ -229,7 +230,7 @@ fn variants(
 }
 
 /// Turns null into an empty value for stored fields that cannot be null.
-fn kept(input: ProductInput) -> ProductInput {
+fn without_nulls(input: ProductInput) -> ProductInput {
     let description = match input.description {
         Field::Null => String::new().into(),
         description => description,
@@ -313,8 +314,8 @@ fn found<'s>(stored: &'s Product, input: &VariantInput, alone: bool) -> Option<&
 }
 
 fn status(row: &Cells) -> Field<ProductStatus> {
-    let Some(word) = row.get("status") else { return Field::Missing };
-    validate::string_enum(word.trim()).map_or_else(Field::Wrong, Field::Given)
+    let Some(text) = row.get("status") else { return Field::Missing };
+    validate::string_enum(text.trim()).map_or_else(Field::Wrong, Field::Given)
 }
 
 fn json<T: DeserializeOwned>(row: &Cells, column: &str, why: &str) -> Field<T> {

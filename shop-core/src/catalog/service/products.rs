@@ -20,7 +20,7 @@ pub(super) enum NewStock {
     /// It is ignored: stock of a stored product has its own calls.
     Ignored,
     /// It is recorded at the default location, as for a new product.
-    Booked,
+    Recorded,
 }
 
 impl Catalog<'_> {
@@ -132,7 +132,7 @@ impl Catalog<'_> {
                 let variants: Vec<_> = stored.variants.iter().map(|variant| variant.id).collect();
                 let levels = self.shop.store().stock_of(&variants).await?;
                 let place = self.shop.inventory().default_location().await?;
-                let given = (new_stock == NewStock::Booked).then_some(fields);
+                let given = (new_stock == NewStock::Recorded).then_some(fields);
                 let history = self.price_history(&stored, &product, &context).await?;
                 let variants = StoredVariants { levels, history };
                 let reply = write_changed(&mut batch, &mut context, &stored, product, variants, (place, given));

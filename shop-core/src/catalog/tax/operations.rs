@@ -6,7 +6,7 @@ use crate::clock::DecisionContext;
 use crate::error::{Error, Result};
 use crate::model::catalog::TaxRate;
 
-/// Creates a rate. `taken` is a stored rate of the same class and place.
+/// Creates a rate. `taken` is a stored rate of the same class, country and region.
 ///
 /// # Errors
 /// [`Error::AlreadyExists`] when there is one.

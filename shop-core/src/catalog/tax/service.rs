@@ -33,8 +33,8 @@ impl Catalog<'_> {
     /// Creates a tax rate.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; [`Error::AlreadyExists`] when the class already has a rate at this place; those of
-    /// [`Actor::require_staff`].
+    /// [`Error::Invalid`]; [`Error::AlreadyExists`] when the class already has a rate for the country or region;
+    /// those of [`Actor::require_staff`].
     pub async fn create_tax_rate(&self, actor: &Actor, input: TaxRateInput) -> Result<TaxRate> {
         actor.require_staff()?;
         let input = &input.check(None)?;
@@ -112,7 +112,7 @@ impl Catalog<'_> {
         Ok(before)
     }
 
-    /// Finds another rate of the same class and place, however the place is written.
+    /// Finds another rate of the same class and jurisdiction, however its region is spelled.
     async fn tax_rate_like(&self, input: &CheckedTaxRate, changes: Option<TaxRateId>) -> Result<Option<TaxRate>> {
         let jurisdiction = |country: &str, region: Option<&str>| Jurisdiction::of(country, region, Breadth::Wide);
         let wanted = jurisdiction(&input.country, input.region.as_deref());
@@ -122,8 +122,8 @@ impl Catalog<'_> {
         let rates = self.shop.store().price_rules(&query).await?.tax_rates;
         let is_there = |rate: &TaxRate| {
             let same = rate.country == input.country && rate.region_key == input.region_key;
-            // A region stored by an earlier release may be unknown. It is then no place at all, rather than the whole
-            // country.
+            // A region stored by an earlier release may be unknown. It then has no jurisdiction, rather than that of
+            // the whole country.
             let known =
                 rate.region.as_deref().is_none_or(|region| region::find(&rate.country, region, Breadth::Wide).is_ok());
             same || known && jurisdiction(&rate.country, rate.region.as_deref()) == wanted

@@ -20,30 +20,30 @@ pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "delta", "re
 const OPERATION: &str = "inventory.import";
 
 impl Inventory<'_> {
-    /// Imports one row (see [`STOCK_COLUMNS`]): books the difference between the counted units and the units on hand at
-    /// that moment, or books a delta.
+    /// Imports one row (see [`STOCK_COLUMNS`]): records the difference between the counted units and the current units
+    /// on hand, or records a delta.
     ///
-    /// Importing the same count twice books it once. A delta is booked once per `key`, for as long as idempotency
-    /// records are kept; without a key, it is booked each time.
+    /// Importing the same count twice records it once. A delta is recorded once per `key`, for as long as idempotency
+    /// records are kept; without a key, it is recorded each time.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`], of idempotency and of the storage. An invalid row is not an error, but
     /// [`Imported::Refused`].
     pub async fn import_stock(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<Imported> {
         actor.require_staff()?;
-        match self.book(actor, row, key).await {
+        match self.record_row(actor, row, key).await {
             Ok(true) => Ok(Imported::Changed),
             Ok(false) => Ok(Imported::Unchanged),
             Err(error) => refused(error, row),
         }
     }
 
-    /// Returns true if something was booked.
-    async fn book(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<bool> {
+    /// Returns whether anything was recorded.
+    async fn record_row(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<bool> {
         let (name, counted) = &checks::counted(row)?;
         // A count is idempotent by itself. With a key, a later count would be taken for a retry.
         let key = key.filter(|_| counted.on_hand.is_none());
-        let booked = self
+        let recorded = self
             .shop
             .execute_once(actor, OPERATION, key, |mut context| async move {
                 let place = self.coded(row).await?;
@@ -62,7 +62,7 @@ impl Inventory<'_> {
                 Ok(Decision { batch, reply: true })
             })
             .await?;
-        Ok(booked.value && !booked.replayed)
+        Ok(recorded.value && !recorded.replayed)
     }
 
     /// The key of an import's idempotency record.

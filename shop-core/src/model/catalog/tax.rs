@@ -11,7 +11,8 @@ use crate::text::caseless;
 /// The tax class of everything for which no other class is given.
 pub const STANDARD_TAX_CLASS: &str = "standard";
 
-/// The tax rate of a place for one tax class. Unique by class, country and region. A class without a rate is not taxed.
+/// The tax rate of a country or region for one tax class. Unique by class, country and region. A class without a rate
+/// is not taxed.
 ///
 /// # Writes
 /// Unique key: [`Unique::TaxRate`](crate::batch::Unique::TaxRate).

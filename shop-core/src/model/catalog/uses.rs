@@ -10,7 +10,8 @@ use crate::id::PromotionId;
 pub enum Counter {
     /// The orders that use a promotion and were not canceled.
     Promotion(PromotionId),
-    /// Those of one account, by its [key](crate::catalog::Customer::key).
+    /// The orders of one account that use a promotion and were not canceled, by the account's
+    /// [key](crate::catalog::Customer::key).
     Customer(PromotionId, String),
     /// All orders of one account that were not canceled, with or without promotions, by its key.
     Orders(String),

@@ -1,4 +1,4 @@
-//! Orders, frozen at the moment they are placed.
+//! Orders, frozen when they are placed.
 
 mod cancellations;
 mod drafts;

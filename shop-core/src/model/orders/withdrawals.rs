@@ -61,8 +61,8 @@ impl Order {
 
     /// The shipping refund still available to a buyer who withdraws from the whole order: the paid shipping price or
     /// that of the cheapest method, whichever is less, including tax, minus refunds already promised. Orders of earlier
-    /// releases do not know the cheapest method; there it is the paid price. `returns` are all returns of the order: a
-    /// refund promised with a return that ended without goods does not count.
+    /// releases do not record the cheapest method; for them it is the paid price. `returns` are all returns of the
+    /// order: a refund promised with a return that ended without goods does not count.
     pub(crate) fn refundable_shipping(&self, returns: &[Return]) -> Result<Amount> {
         let (charged, price) = (self.shipping_charged()?, self.shipping_total);
         let refundable = match self.shipping_method.cheapest {
@@ -71,8 +71,8 @@ impl Order {
             }
             _ => charged,
         };
-        let stands = |id: ReturnId| returns.iter().any(|one| one.id == id && one.status.is_live());
-        let promised = self.withdrawals.iter().filter(|one| one.return_id.is_none_or(stands));
+        let is_live = |id: ReturnId| returns.iter().any(|one| one.id == id && one.status.is_live());
+        let promised = self.withdrawals.iter().filter(|one| one.return_id.is_none_or(is_live));
         let promised = Amount::sum(promised.map(|one| one.shipping_refund))?;
         Ok(refundable.minus(promised)?.max(Amount::ZERO))
     }

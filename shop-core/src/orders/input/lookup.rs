@@ -1,4 +1,4 @@
-//! Input of a guest who looks for an order.
+//! Input of a guest who requests the link to an order.
 
 use serde::Deserialize;
 

@@ -53,7 +53,7 @@ pub fn parse_number(text: &str) -> Option<String> {
     Some(number)
 }
 
-/// Whether people write this character between the letters of a number: whitespace, also of zero width, and typographic
+/// Whether this character may separate the letters of a number: whitespace, also of zero width, and typographic
 /// hyphens and dashes.
 fn is_between(letter: char) -> bool {
     letter.is_whitespace()

@@ -21,7 +21,7 @@ impl Orders<'_> {
     /// customer's order, the link has no token: the customer signs in. The response and the writes are the same for any
     /// input, since the order is only looked up when the mail is composed.
     ///
-    /// It is the token that the guest got at placement: it is derived from the order's id
+    /// The token is the one that the guest got at placement. It is derived from the order's id
     /// ([`Keys::order_token`](crate::secret::Keys::order_token)), so that nothing is stored and no token becomes
     /// invalid.
     ///

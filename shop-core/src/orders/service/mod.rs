@@ -69,7 +69,7 @@ impl Orders<'_> {
         Ok(Replayable { value: self.placed(view), replayed })
     }
 
-    /// The response to whoever placed the order; includes the token of a guest's order.
+    /// The response to the caller who placed the order; includes the token of a guest's order.
     fn placed(self, view: OrderView) -> PlacedOrder {
         let is_guests = view.order.customer_id.is_none();
         let access_token = is_guests.then(|| self.shop.keys().order_token(view.order.id));
@@ -146,9 +146,9 @@ impl Orders<'_> {
 
     /// Cancels an order: releases its stock and voids or refunds its payments.
     ///
-    /// If a payment is open at a remote gateway, the gateway is asked first, and the order is canceled when it answers
+    /// If a payment is open at a remote gateway, the gateway is asked first, and the order is canceled when it responds
     /// ([`Payments::advance`](crate::payments::Payments::advance) waits for that). Until then, the call returns the
-    /// order with its status unchanged. Money that arrives before the gateway has answered is refunded.
+    /// order with its status unchanged. Money that arrives before the gateway has responded is refunded.
     ///
     /// # Errors
     /// Those of [`Orders::view`]; [`Error::InvalidTransition`] if the order is canceled or completed, if any of it has
@@ -223,7 +223,7 @@ impl Orders<'_> {
                     return Ok(Decision::unchanged(&mut context, false));
                 }
                 if payments.iter().any(|payment| payment.state.is_open() && may_void(payment).is_err()) {
-                    // The gateway is already processing a request: wait for its answer.
+                    // The gateway is already processing a request: wait for its response.
                     let mut batch = Batch::new(&mut context);
                     hold_again(&mut order, &context);
                     operations::settle(order, &payments, &shipments, &mut context, &mut batch);

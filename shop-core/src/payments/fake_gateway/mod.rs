@@ -137,7 +137,7 @@ impl FakeGateway {
         self.gateway_state().slow_refunds = true;
     }
 
-    /// The bank's reference of a payment; empty if the bank does not have it.
+    /// The gateway's reference of a payment; empty if the gateway does not have it.
     #[must_use]
     pub fn reference(&self, id: PaymentId) -> String {
         let gateway_state = self.gateway_state();
@@ -145,13 +145,13 @@ impl FakeGateway {
         found.map(|(reference, _)| reference.clone()).unwrap_or_default()
     }
 
-    /// The payment as stored at the bank.
+    /// The payment as stored at the gateway.
     #[must_use]
     pub fn account(&self, id: PaymentId) -> Option<Account> {
         self.gateway_state().accounts.values().find(|account| account.payment_id == id).cloned()
     }
 
-    /// Changes a payment at the bank without the shop's knowledge. Returns whether the payment exists.
+    /// Changes a payment at the gateway without the shop's knowledge. Returns whether the payment exists.
     pub fn change(&self, id: PaymentId, change: impl FnOnce(&mut Account)) -> bool {
         let mut gateway_state = self.gateway_state();
         match gateway_state.accounts.values_mut().find(|account| account.payment_id == id) {

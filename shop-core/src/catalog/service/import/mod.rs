@@ -127,7 +127,7 @@ impl Catalog<'_> {
         let written = match &stored {
             // The rows were compared with this version.
             Some(stored) => {
-                let how = (Mode::Merge, NewStock::Booked);
+                let how = (Mode::Merge, NewStock::Recorded);
                 self.change(actor, stored.id, input, Some(stored.version), how).await
             }
             None => self.create(actor, input, reserved).await,

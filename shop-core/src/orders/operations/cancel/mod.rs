@@ -30,7 +30,7 @@ pub enum Reason<'a> {
 /// ones.
 ///
 /// If a payment is open at a remote gateway (`is_remote`), that gateway is asked to void it first. The order stays as
-/// it is until the answer is recorded, and is canceled then.
+/// it is until the response is recorded, and is canceled then.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] if it is canceled or completed, if any of it has shipped (unless [`Order::is_empty`]:
