@@ -1,5 +1,5 @@
 //! `cargo bench -p shop-store-sqlite`: orders of two lines, placed in process by 64 callers at once in a file with
-//! `synchronous=FULL`, beside a bare loop that writes the same rows with the same grouping.
+//! `synchronous=FULL`, next to a bare loop that writes the same rows with the same grouping.
 //!
 //! A group of rounds measures one side at a time: for the ratio take `examples/load_run`, which alternates them.
 

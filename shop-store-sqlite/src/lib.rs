@@ -6,9 +6,8 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use shop_core::batch::Batch;
+//! use shop_core::batch::{Batch, Change};
 //! use shop_core::cart::{Cart, CartRepository as _, CartStatus};
-//! use shop_core::batch::Change;
 //! use shop_core::clock::{Clock as _, DecisionContext, SystemClock};
 //! use shop_core::money::Currency;
 //! use shop_core::store::Store as _;

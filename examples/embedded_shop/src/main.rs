@@ -235,7 +235,7 @@ async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: Order
         let news = TrackingInput { status: status.into(), description: description.into(), ..TrackingInput::default() };
         shop.shipping().track_shipment(staff, shipment.id, news, None).await?;
         let seen = shop.shipping().tracking(TRACKING_NUMBER).await?;
-        tell(&format!("The parcel {TRACKING_NUMBER} is tracked: {description}."));
+        tell(&format!("The shipment {TRACKING_NUMBER} is tracked: {description}."));
         assert_eq!(seen.newest.events.last().map(|event| event.description.as_str()), Some(description));
     }
     let delivered = shop.orders().view(ada, order_id).await?;

@@ -47,7 +47,7 @@ pub(crate) trait Loyalty {
     fn mailer(&self) -> &MemoryMailer;
 
     /// Places an order for the caller's cart and books its points, or does neither.
-    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
+    async fn order(&self, request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
 
     /// The points that a customer has.
     async fn balance(&self, customer: UserId) -> Result<i64, Refused>;

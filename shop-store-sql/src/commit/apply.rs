@@ -21,14 +21,14 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Resul
         Write::Orders(write) => orders::effects(write, to),
         Write::Inventory(write) => inventory::effects(write, to),
         Write::Outbox(write) => outbox::effects(write, to),
-        Write::IdempotencyRecord(answer) => to.insert(answer, Unique::IdempotencyRecord),
+        Write::IdempotencyRecord(record) => to.insert(record, Unique::IdempotencyRecord),
         Write::Forget { .. } => to.alone(),
     }
 }
 
 /// The effects of a precondition: the rows that must not change.
-pub(super) fn require<'b, E: Effects<'b>>(require: &Precondition, to: &mut E) -> Result<(), E::Stop> {
-    match *require {
+pub(super) fn require<'b, E: Effects<'b>>(precondition: &Precondition, to: &mut E) -> Result<(), E::Stop> {
+    match *precondition {
         Precondition::Version(entity, id, version) => to.lock(Operation::Share.on(entity.into()), &[id], Some(version)),
         Precondition::LiveSession(session, user) => {
             to.lock(Operation::Live.on(TableId::User), &[user.0], None)?;

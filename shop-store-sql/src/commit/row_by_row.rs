@@ -27,8 +27,8 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> ApplyResult {
     locks.take(&mut runner).await?;
     let taken = Conflict::Exists(Unique::Operation);
     runner.write(Operation::Insert.on(TableId::Operation), outbox::operation(batch), Some(taken)).await?;
-    for require in &batch.preconditions {
-        runner.require(require).await?;
+    for precondition in &batch.preconditions {
+        runner.require(precondition).await?;
     }
     for step in steps {
         match step {
@@ -61,8 +61,8 @@ struct RowByRow<'b> {
 impl<'b> RowByRow<'b> {
     fn of(batch: &'b Batch) -> Self {
         let mut done = Self::default();
-        for require in &batch.preconditions {
-            let Ok(()) = apply::require(require, &mut done);
+        for precondition in &batch.preconditions {
+            let Ok(()) = apply::require(precondition, &mut done);
         }
         for write in &batch.writes {
             done.write = Some(write);
@@ -122,8 +122,8 @@ impl<'b> Effects<'b> for RowByRow<'b> {
 }
 
 impl StatementRunner<'_> {
-    async fn require(&mut self, require: &Precondition) -> ApplyResult {
-        let (holds, conflict) = match *require {
+    async fn require(&mut self, precondition: &Precondition) -> ApplyResult {
+        let (holds, conflict) = match *precondition {
             Precondition::Version(entity, id, version) => {
                 (self.is_at(entity, id, version).await?, Conflict::Stale(entity, id))
             }

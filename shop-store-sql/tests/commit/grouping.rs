@@ -13,7 +13,9 @@ use shop_core::inventory::{InventoryWrite, StockDelta, StockSettings};
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing::{self, Cluster};
 
-use super::world::{answer, batch, commit_all, connect, context, database, entries, entry, reserved, run, stock, take};
+use super::world::{
+    batch, commit_all, connect, context, database, entries, entry, idempotency_record, reserved, run, stock, take,
+};
 
 #[test]
 fn callers_of_one_hot_level_share_transactions() {
@@ -88,7 +90,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let url = database();
         let store = connect(&url).await;
         let levels = stock(&store, 2, 1_000).await;
-        store.commit(Arc::new(batch([answer("taken")]))).await.unwrap();
+        store.commit(Arc::new(batch([idempotency_record("taken")]))).await.unwrap();
         let (order, lost) = (context().id(), context().id());
         let product: ProductId = context().id();
         let session: SessionId = context().id();
@@ -108,7 +110,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let require = |require| Batch { preconditions: vec![require], ..batch([take(&levels[0], 1), entry(lost)]) };
         let gathered = [
             fine(),
-            batch([take(&levels[0], 1), entry(lost), answer("taken")]),
+            batch([take(&levels[0], 1), entry(lost), idempotency_record("taken")]),
             fine(),
             require(Precondition::Version(Entity::Product, product.0, 1)),
             require(Precondition::LiveSession(session, context().id())),

@@ -114,7 +114,7 @@ fn statements_are_counted() {
             ..ShipmentInput::default()
         };
         let shipment =
-            counted.step("pack a parcel", shop.shipping().create_shipment(&sam, shipment, None)).await.unwrap();
+            counted.step("pack a shipment", shop.shipping().create_shipment(&sam, shipment, None)).await.unwrap();
         let shipped = TrackingInput { status: "shipped".into(), ..TrackingInput::default() };
         let shipment = shipment.value.id;
         counted
@@ -200,7 +200,7 @@ fn statements_are_counted() {
             ("replay it", 1),
             ("view an order", 3),
             ("capture a payment", 9),
-            ("pack a parcel", 8),
+            ("pack a shipment", 8),
             ("ship it", 10),
             ("request a return", 10),
             ("approve it", 9),

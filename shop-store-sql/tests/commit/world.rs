@@ -102,8 +102,8 @@ pub(crate) fn entry(order: OrderId) -> Write {
     .into()
 }
 
-/// An answer under this key.
-pub(crate) fn answer(key: &str) -> Write {
+/// An idempotency record under this key.
+pub(crate) fn idempotency_record(key: &str) -> Write {
     let key = IdempotencyRecordKey { caller: "cart:1".to_owned(), operation: "test".to_owned(), key: key.to_owned() };
     IdempotencyRecord { key, fingerprint: [1; 32], outcome: "{}".to_owned(), created_at: SystemClock.now() }.into()
 }

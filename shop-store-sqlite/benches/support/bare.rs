@@ -1,5 +1,5 @@
 //! The limit that orders are measured against: one thread and one connection that only execute the statements, with every
-//! row known beforehand. It reads nothing, decides nothing and answers nobody.
+//! row known beforehand. It reads nothing, decides nothing and has no callers.
 //!
 //! The rows, tables, indexes and PRAGMAs are those of the shop; [`CALLERS`] orders share a commit, as they do
 //! when as many callers order at once.

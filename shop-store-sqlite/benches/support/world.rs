@@ -1,4 +1,4 @@
-//! A shop full of goods, customers, carts and old orders, written through the store's own `commit` in large batches.
+//! A shop with many products, customers, carts and old orders, written through the store's `commit` in large batches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -205,7 +205,7 @@ impl World {
         let mut filler = Filler::new(store, self.base - chrono::TimeDelta::days(365));
         for number in 0..orders {
             let mut context = filler.context();
-            let order = self.order(number, &mut context).ok_or("there are too few goods for an order")?;
+            let order = self.order(number, &mut context).ok_or("there are too few products for an order")?;
             let reservations = order.items.iter().map(|item| Reservation {
                 id: context.id(),
                 order_id: order.id,
@@ -323,7 +323,7 @@ impl World {
         })
     }
 
-    /// What a customer says to turn a cart into an order.
+    /// The input that turns a customer's cart into an order.
     pub(crate) fn order_input(&self) -> PlaceOrder {
         PlaceOrder {
             shipping_address: AddressInput {
@@ -467,8 +467,8 @@ fn session(customer: Customer, now: Timestamp) -> Session {
     }
 }
 
-/// Collects writes into large batches. Every row gets a moment of its own, a millisecond after the last, so that ids
-/// grow as those of a real shop do.
+/// Collects writes into large batches. Every row gets its own time, a millisecond after the last, so that ids grow as
+/// those of a real shop do.
 struct Filler<'a> {
     store: &'a dyn Store,
     writes: Vec<Write>,
