@@ -42,7 +42,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     let server = Server::shop(&copy).await?;
     let beside = SqliteStore::open(&copy)?;
     let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
-    let sku = world.goods.first().ok_or("nothing is sold")?.sku.clone();
+    let sku = world.variants.first().ok_or("nothing is sold")?.sku.clone();
     let tokens = tokens(&customers)?;
     let post = |path: &str, body: serde_json::Value| -> Arc<[Bytes]> {
         let body = body.to_string();

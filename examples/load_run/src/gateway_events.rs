@@ -61,7 +61,7 @@ pub(crate) async fn measure(
     place(&server, &stripe, world, &tokens).await?;
 
     let products = product_requests(world);
-    let sku = world.goods.first().ok_or("nothing is sold")?.sku.clone();
+    let sku = world.variants.first().ok_or("nothing is sold")?.sku.clone();
     let item = serde_json::json!({"sku": sku, "quantity": 1}).to_string();
     let items: Arc<[Bytes]> = tokens.iter().map(|token| request("POST", "/cart/items/", Some(token), &item)).collect();
     let (mut rates, mut tails) = (Vec::new(), Vec::new());

@@ -61,15 +61,15 @@ pub(crate) async fn measure(
 
 /// Writes stock movements, for all variants in turn.
 pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize) -> Result<()> {
-    let goods: Vec<_> = world.goods.iter().cycle().take(movements).collect();
-    for goods in goods.chunks(4_000) {
+    let variants: Vec<_> = world.variants.iter().cycle().take(movements).collect();
+    for variants in variants.chunks(4_000) {
         let mut context = shop.context();
         let mut batch = Batch::new(&mut context);
-        for good in goods {
+        for sold in variants {
             batch.write(InventoryWrite::Movement(Movement {
                 id: context.id(),
-                variant_id: good.variant,
-                sku: good.sku.clone(),
+                variant_id: sold.variant,
+                sku: sold.sku.clone(),
                 location_id: world.location,
                 delta: 1,
                 reason: MovementReason::Received,

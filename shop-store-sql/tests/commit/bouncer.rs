@@ -19,7 +19,7 @@ fn groups_and_refusals_are_the_same() {
         let order = context().id();
         let mut batches: Vec<_> =
             (0..40).map(|_| batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)])).collect();
-        // Two of one key, of which one is refused, and one too many.
+        // Two batches with one key, of which one is refused, and one that takes too much.
         batches.extend((0..2).map(|_| batch([idempotency_record("one")])));
         batches.push(batch([entry(order), take(&levels[0], 41)]));
         let outcomes = commit_all(&store, batches).await;

@@ -1,4 +1,4 @@
-//! Batches share transactions, and none suffers from another.
+//! Batches share transactions, and none affects another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ fn a_lone_caller_makes_one_transaction_at_once() {
     });
 }
 
-/// Holds back every commit that touches the level, until it is dropped: meanwhile a group gathers.
+/// Locks a level until dropped, so that a group gathers behind the commits that need it.
 struct Held {
     child: std::process::Child,
 }
@@ -96,7 +96,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let session: SessionId = context().id();
         let nobody: UserId = context().id();
 
-        // Both committers wait for the level, and everything else gathers behind them.
+        // Both committers wait for the level, and all other batches queue behind them.
         let held = Held::new(&url, &levels[0]);
         let fine = || batch([take(&levels[0], 1), entry(order)]);
         let mut first = Vec::new();
@@ -122,7 +122,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         ];
         let mut gathered: Vec<_> = gathered.into_iter().map(|batch| store.commit(Arc::new(batch))).collect();
         for commit in &mut gathered {
-            // From the first poll on it is in the queue.
+            // The first poll queues it.
             assert!(commit.now_or_never().is_none());
         }
         held.release();
@@ -177,9 +177,9 @@ fn stock_runs_out_exactly() {
     });
 }
 
-/// Two servers, lines in opposite orders, and now and then a batch that is committed alone.
+/// Two servers, writes in opposite orders, and some batches that are committed alone.
 #[test]
-fn nobody_waits_in_a_circle() {
+fn opposite_orders_cause_no_deadlock() {
     run(async {
         let url = database();
         let stores = [connect(&url).await, connect(&url).await];
@@ -208,7 +208,7 @@ fn nobody_waits_in_a_circle() {
                             })
                             .into(),
                         ),
-                        // And so is who takes and gives at once.
+                        // So is a batch that both takes and adds stock.
                         5 => lines.push(
                             InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand: 1, reserved: 0 })
                                 .into(),
@@ -225,7 +225,7 @@ fn nobody_waits_in_a_circle() {
         }
         assert_eq!(reserved(&stores[0], &levels[3]).await, 4 * 2 * 32);
         assert_eq!(entries(&stores[0], order).await, 4 * 2 * 24);
-        // A deadlock is found after a second, and counted a moment later.
+        // Postgres detects a deadlock after a second and counts it shortly after.
         assert!(began.elapsed() < Duration::from_secs(30));
         let deadlocks =
             testing::texts(&url, "SELECT deadlocks::text FROM pg_stat_database WHERE datname = current_database()");
@@ -236,9 +236,9 @@ fn nobody_waits_in_a_circle() {
     });
 }
 
-/// A host may keep its transaction open for as long as it likes.
+/// A host may keep its transaction open for any time.
 #[test]
-fn a_lock_that_is_held_for_long_stops_nobody_else() {
+fn a_lock_that_is_held_for_long_stops_no_other_batch() {
     run(async {
         let url = database();
         let store = connect(&url).await;
@@ -253,7 +253,7 @@ fn a_lock_that_is_held_for_long_stops_nobody_else() {
         let waits = "SELECT (count(*) > 0)::text FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
         testing::wait_until(&url, waits).unwrap();
-        // Some of them join those that are blocked, and are told apart.
+        // Some of them share a group with the blocked ones, and the store separates them.
         let free = (0..20).map(|_| batch([take(&levels[1], 1), entry(order)])).collect();
         commit_all(&store, free).await.into_iter().for_each(Result::unwrap);
         assert!(!blocked.is_finished());
@@ -264,7 +264,7 @@ fn a_lock_that_is_held_for_long_stops_nobody_else() {
     });
 }
 
-/// What a caller who went away wanted is done whole or not at all.
+/// The batch of a caller that went away is committed completely or not at all.
 #[test]
 fn a_caller_that_goes_away_leaves_nothing_half_done() {
     run(async {
@@ -282,7 +282,7 @@ fn a_caller_that_goes_away_leaves_nothing_half_done() {
             commit.abort();
         }
         store.commit(Arc::new(batch([take(&levels[0], 1), entry(order)]))).await.unwrap();
-        // What was begun before is done by the time the store is closed.
+        // Closing the store finishes the batches that were queued before.
         store.close().await;
         let store = connect(&url).await;
         assert_eq!(i64::try_from(entries(&store, order).await).unwrap(), reserved(&store, &levels[0]).await);
