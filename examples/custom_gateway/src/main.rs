@@ -59,7 +59,7 @@ struct World {
     watch: Arc<Watch>,
 }
 
-#[expect(clippy::print_stdout, reason = "this program tells a story")]
+#[expect(clippy::print_stdout, reason = "this program prints its steps")]
 fn tell(what: &str) {
     println!("{what}");
 }

@@ -29,7 +29,7 @@ struct Times {
 }
 
 /// The pair of times with the greatest ratio of the second to the first.
-fn dearest(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+fn worst(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
     pairs.into_iter().max_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0))).unwrap_or_default()
 }
 
@@ -44,9 +44,9 @@ pub(crate) async fn measure(
     let of_both = products([small, large], rounds).await?;
     let of_large: Vec<_> = of_both.iter().map(|[_, large]| *large).collect();
     let of_staff = of_staff(large.0, scale.large_orders, rounds).await?;
-    let to_cursor = |lists: &[Times]| dearest(lists.iter().map(|list| (list.cursor, list.first)));
-    let far_to_first = |lists: &[Times]| dearest(lists.iter().map(|list| (list.first, list.far)));
-    let to_small = dearest(of_both.iter().map(|[small, large]| (small.first, large.first)));
+    let to_cursor = |lists: &[Times]| worst(lists.iter().map(|list| (list.cursor, list.first)));
+    let far_to_first = |lists: &[Times]| worst(lists.iter().map(|list| (list.first, list.far)));
+    let to_small = worst(of_both.iter().map(|[small, large]| (small.first, large.first)));
     let row = |what: String, (bare, ours), most| figure(&what, bare, ours, "ms", Target::AtMost(most));
     let products = format!("the slowest of five lists of 100,000 products on {store}");
     let staff = format!("the slowest of six lists of staff with 1,000,000 orders on {store}");

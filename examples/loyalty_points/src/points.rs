@@ -31,7 +31,7 @@ pub(crate) enum Refused {
     #[error(transparent)]
     Shop(#[from] shop_core::Error),
     /// The customer spends more points than they have.
-    #[error("there are not so many points")]
+    #[error("the customer has too few points")]
     TooFewPoints,
     /// The program's rows could not be written or read.
     #[error("the points could not be booked")]

@@ -52,7 +52,7 @@ impl Points {
         let pool = PgPool::connect(url).await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
         let mailer = Arc::new(MemoryMailer::new());
-        let secret = b"an example's key; a real one comes from a good source of chance";
+        let secret = b"an example's key; a real one comes from a secure random source";
         let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(&mailer) as _).open().await?;
         Ok(Self { shop, store, pool, mailer })
     }

@@ -42,7 +42,7 @@ impl Points {
         // The shop creates the file first; then the program adds its tables.
         store.transaction(|tables| tables.execute_batch(TABLES)).await?;
         let mailer = Arc::new(MemoryMailer::new());
-        let secret = b"an example's key; a real one comes from a good source of chance";
+        let secret = b"an example's key; a real one comes from a secure random source";
         let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(&mailer) as _).open().await?;
         Ok(Self { shop, store, mailer })
     }

@@ -143,7 +143,7 @@ async fn customer(points: &impl Loyalty, email: &str) -> Result<(Actor, UserId)>
 }
 
 fn code(mailer: &MemoryMailer, email: &str) -> Result<String> {
-    let mail = mailer.last_to(email).ok_or("no mail came")?;
+    let mail = mailer.last_to(email).ok_or("no mail arrived")?;
     let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
     Ok(mail.text.lines().map(str::trim).find(is_code).ok_or("no code in the mail")?.to_owned())
 }

@@ -254,7 +254,10 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     // The event is deleted completely, so its id is free. The old batch's operation id is free too, but the ids of its
     // remaining rows are not, so the reused batch has other writes.
     accepted(lab.commit([tell(&old_event)]).await)?;
-    check(store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id), "the event is told again")?;
+    check(
+        store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id),
+        "an event with a freed id is not waiting",
+    )?;
     refused(lab.commit([tell(&new_event)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
     let again = lab.idempotency_record();
     let reused = crate::batch::Batch { writes: vec![again.into()], ..old_batch };

@@ -232,7 +232,7 @@ mod tests {
         let many = (AHEAD + UNDER_WAY) as u64;
         for number in 0..many {
             calls.product(Lines::one(number), row(number));
-            assert!(calls.next(false).await.unwrap().is_none(), "nobody is waited for");
+            assert!(calls.next(false).await.unwrap().is_none(), "nothing is waited for");
         }
         calls.refuse(Lines::one(many), Vec::new());
         let (first, imported) = calls.next(false).await.unwrap().unwrap();
