@@ -1,4 +1,4 @@
-//! [`PostgresStore`]: connecting, closing, committing, and what a [`Store`] does besides.
+//! [`PostgresStore`]: connecting, closing, committing, and the other methods of [`Store`].
 
 use std::sync::Arc;
 

@@ -477,7 +477,7 @@ mod tests {
         let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
         let declared = table.written().copied().chain(of_parent);
         let declared = declared.map(|column| (column.name, kind(column.kind), !column.nullable));
-        // Columns of this store alone.
+        // Columns that only this store has.
         let extra = match table.name {
             "events" => Some(("relayed", "INTEGER", true)),
             "products" => Some(("row", "INTEGER", true)),

@@ -61,7 +61,7 @@ pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<
     assert_eq!(booked.len(), page.items.len(), "a booking has its order");
     let problems = points.shop().check().await?;
     assert!(problems.is_empty(), "{problems:?}");
-    tell("  Every order has its booking, every booking its order, and the shop's books add up.");
+    tell("  Every order has its booking, every booking its order, and the shop's data is consistent.");
     Ok(())
 }
 

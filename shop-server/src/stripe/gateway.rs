@@ -224,7 +224,7 @@ pub(super) fn time(seconds: i64) -> Timestamp {
 /// Converts an amount for Stripe. An amount that Stripe cannot charge is refused here, without a request.
 fn minor(amount: Amount, currency: Currency) -> Result<i64, GatewayError> {
     to_stripe(amount, currency).map_err(|why| {
-        tracing::warn!(why, "an amount cannot be asked for");
+        tracing::warn!(why, "Stripe cannot charge this amount");
         GatewayError::Refused { code: "amount_not_supported".to_owned(), message: GENERIC_REFUSAL.to_owned() }
     })
 }

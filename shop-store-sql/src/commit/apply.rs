@@ -22,7 +22,7 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Resul
         Write::Inventory(write) => inventory::effects(write, to),
         Write::Outbox(write) => outbox::effects(write, to),
         Write::IdempotencyRecord(record) => to.insert(record, Unique::IdempotencyRecord),
-        Write::Forget { .. } => to.alone(),
+        Write::Forget { .. } => to.unbatchable(),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn require<'b, E: Effects<'b>>(precondition: &Precondition, to: &mut 
         // Address books are changed one batch at a time.
         Precondition::AddressesBelow(user, _) => {
             to.also(Related::AddressBook(user.0));
-            to.alone()
+            to.unbatchable()
         }
         Precondition::Untracked(variant, location) => {
             to.lock(Operation::ShareKey.on(TableId::StockLevel), &[variant.0, location.0], None)

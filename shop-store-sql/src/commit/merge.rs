@@ -128,7 +128,7 @@ impl Mergeable {
 impl<'b> Effects<'b> for Mergeable {
     type Stop = Unbatchable;
 
-    fn alone(&mut self) -> Merged {
+    fn unbatchable(&mut self) -> Merged {
         Err(Unbatchable)
     }
 

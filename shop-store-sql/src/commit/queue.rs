@@ -10,14 +10,14 @@
 //! What can go wrong, and what the callers receive:
 //! - A guard fails: the group is rolled back. The batches at fault are committed one by one, on the path that names the
 //!   conflict; the others are committed together again.
-//! - Together the batches ask for more of a stock level than there is, or Postgres refuses a row without saying whose:
-//!   the group is halved and retried until the batch at fault is known.
+//! - Only together the batches exceed a stock level, or Postgres refuses a row without naming its batch: the group is
+//!   halved and retried until the batch at fault is known.
 //! - Transactions conflicted, or the connection was lost before COMMIT: nothing was written. The group is retried after
 //!   a pause, for a bounded time, and then fails with [`StoreError::Unavailable`].
 //! - Another transaction (a host's, for example) holds a lock for long: the group steps aside. A task next to the
 //!   committers finds out which batches have to wait; only these wait, the others continue.
 //! - The connection was lost during COMMIT: every caller receives [`CommitError::OutcomeUnknown`]. Submitting the same
-//!   batch again shows which it was.
+//!   batch again shows whether it was committed.
 //! - No connection is available: all waiting callers receive [`StoreError::Unavailable`] at once.
 
 use std::pin::Pin;

@@ -43,7 +43,7 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> ApplyResult {
 /// A step of the transaction.
 #[derive(Debug)]
 enum Step<'b> {
-    /// A write is applied by statements of its own.
+    /// A write is applied by its own statements.
     Statement(&'b Write),
     /// A row is written by this part.
     Row { part: TableOperation, row: RowValues, refused: Option<Conflict> },
@@ -75,7 +75,7 @@ impl<'b> RowByRow<'b> {
 impl<'b> Effects<'b> for RowByRow<'b> {
     type Stop = Infallible;
 
-    fn alone(&mut self) -> Result<(), Infallible> {
+    fn unbatchable(&mut self) -> Result<(), Infallible> {
         self.statement();
         Ok(())
     }
