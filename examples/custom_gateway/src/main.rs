@@ -25,15 +25,15 @@ use shop_core::{Actor, Shop};
 use gateway::{GiftAccounts, SIGNATURE};
 use provider::Provider;
 
-type Told<T = ()> = Result<T, Box<dyn Error>>;
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const SECRET: &[u8] = b"what the provider and the shop share";
 
-fn main() -> Told {
+fn main() -> Outcome {
     run(tell)
 }
 
-fn run(tell: impl Fn(&str)) -> Told {
+fn run(tell: impl Fn(&str)) -> Outcome {
     tokio::runtime::Builder::new_current_thread().build()?.block_on(story(&tell))
 }
 
@@ -64,7 +64,7 @@ fn tell(what: &str) {
     println!("{what}");
 }
 
-async fn story(tell: &impl Fn(&str)) -> Told {
+async fn story(tell: &impl Fn(&str)) -> Outcome {
     let provider = Arc::new(Provider::new(SECRET));
     let gifts = Arc::new(GiftAccounts::new(Arc::clone(&provider), SECRET));
     let watch = Arc::new(Watch(Mutex::new(SystemClock.now())));
@@ -122,7 +122,7 @@ async fn story(tell: &impl Fn(&str)) -> Told {
 }
 
 /// Creates a product, and a shipping method that accepts every country. Returns the method's id.
-async fn goods(shop: &Shop) -> Told<Value> {
+async fn goods(shop: &Shop) -> Outcome<Value> {
     let boss = Actor::system();
     let lamp = json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
     shop.catalog().create_product(&boss, serde_json::from_value(lamp)?).await?;
@@ -134,7 +134,7 @@ async fn goods(shop: &Shop) -> Told<Value> {
 }
 
 /// Places a guest's order for a lamp, to be paid from a gift account.
-async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
+async fn place(shop: &Shop, method: &Value) -> Outcome<(Actor, Payment)> {
     let item = serde_json::from_value(json!({"sku": "LAMP"}))?;
     let cart = shop.carts().add_item(&Actor::anonymous(), item).await?;
     let token = cart.token.ok_or("a guest gets a token")?;
@@ -153,13 +153,13 @@ async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
 }
 
 /// Makes the pending gateway calls of a payment.
-async fn advance(shop: &Shop, payment: &Payment) -> Told<Payment> {
+async fn advance(shop: &Shop, payment: &Payment) -> Outcome<Payment> {
     Ok(shop.payments().advance(payment.id, |_| std::future::ready(())).await?)
 }
 
 /// Advances the clock and runs the worker, which retries failed calls after a few seconds (in a server it runs all the
 /// time). Then the buyer returns from the provider.
-async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Payment> {
+async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Outcome<Payment> {
     for _ in 0..3 {
         world.watch.pass(10);
         world.shop.worker().run_once().await?;
@@ -168,7 +168,7 @@ async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Paymen
     advance(&world.shop, payment).await
 }
 
-fn must(holds: bool, what: &str) -> Told {
+fn must(holds: bool, what: &str) -> Outcome {
     if holds { Ok(()) } else { Err(format!("It should be so: {what}.").into()) }
 }
 

@@ -128,7 +128,7 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
     let store = lab.store.clone();
     same(&store.next_due("shop").await?, &None)?;
     same(&store.due_deliveries("shop", far_away(), 10).await?, &vec![])?;
-    // The first in line is due late; the one behind it would be due earlier.
+    // The first delivery is due late; the next one would be due earlier.
     let slow = Delivery { due_at: lab.after(60), ..lab.delivery("shop", order) };
     let behind = Delivery { due_at: lab.after(1), ..lab.delivery("shop", order) };
     let other_receiver = Delivery { due_at: lab.after(20), ..lab.delivery("mail", order) };

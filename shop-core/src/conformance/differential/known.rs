@@ -1,4 +1,4 @@
-//! Facts from earlier answers, and randomness: together they determine the next call.
+//! Facts from earlier outcomes, and randomness: together they determine the next call.
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -12,7 +12,7 @@ use crate::id::{
 };
 use crate::idempotency::IdempotencyKey;
 
-/// A fact from an answer.
+/// A fact from the outcome of a call.
 #[derive(Debug, Clone)]
 pub(super) enum News {
     Address(AddressId),

@@ -1,5 +1,5 @@
-//! Calls about webhooks and the shop's own details. Deliveries to webhooks are part of the answer of the call that
-//! caused them.
+//! Calls about webhooks and the shop's own details. Deliveries to webhooks are part of the outcome of the call
+//! that caused them.
 
 use serde_json::json;
 
