@@ -1,4 +1,4 @@
-//! A host program that has configured `jsonwebtoken` itself. A process has one provider, so this test is its own binary.
+//! A host program that has configured `jsonwebtoken` itself. A process has one provider: this test has its own process.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! What a batch does: the rows that it locks and the rows that it makes, the same in a group and row by row.
 //!
-//! [`super::apply`] reports the effects of each write and precondition to an [`Effects`]. [`super::merge`] makes a group's
-//! statements of them; [`super::row_by_row`] takes the locks first, and then applies the writes one after another.
+//! [`super::apply`] reports the effects of each write and precondition to an [`Effects`]. [`super::merge`] makes the
+//! statements of a group from them; [`super::row_by_row`] takes the locks first, and then applies the writes one after
+//! another.
 
 use shop_core::batch::{Conflict, Unique};
 use shop_core::catalog::{UsesDelta, Variant};
