@@ -1,4 +1,4 @@
-//! A host program that has set up `jsonwebtoken` for itself. A process has one provider, so this test has a binary of its own.
+//! A host program that has configured `jsonwebtoken` itself. A process has one provider: this test has its own process.
 
 use std::sync::Arc;
 

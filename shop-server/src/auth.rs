@@ -104,7 +104,7 @@ extractors! {
 
 /// Returns the shop, which every request's data holds (see [`crate::router`]).
 fn shop(request: &Request) -> Result<&Shop> {
-    request.data::<Shop>().ok_or_else(|| Problem::fault("the router has no shop"))
+    request.data::<Shop>().ok_or_else(|| Problem::fault("the request has no shop"))
 }
 
 /// Identifies the holder of a cart token.

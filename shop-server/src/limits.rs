@@ -67,7 +67,7 @@ impl Attempt {
     }
 
     /// The group it is counted in per address. Account actions share one group, so that shopping does not use it up.
-    fn together(self) -> AddressGroup {
+    fn group(self) -> AddressGroup {
         match self {
             Self::SignIn | Self::Confirm | Self::Mail => AddressGroup::Accounts,
             Self::Order => AddressGroup::Orders,
@@ -154,8 +154,8 @@ impl Limits {
     /// Creates the limits, on or off.
     pub fn new(on: bool) -> Self {
         let accounts = |attempt: Attempt| (attempt, Tries::new(attempt.per_account()));
-        let addresses = |together: AddressGroup| (together, Tries::new(together.per_address()));
-        let wide = |together: AddressGroup| (together, Tries::new(times(WIDE_BUDGET, together.per_address())));
+        let addresses = |group: AddressGroup| (group, Tries::new(group.per_address()));
+        let wide = |group: AddressGroup| (group, Tries::new(times(WIDE_BUDGET, group.per_address())));
         Self(on.then(|| {
             Counters {
                 hasher: RandomState::new(),
@@ -195,9 +195,9 @@ impl Limits {
         let Some(counters) = &self.0 else { return Ok(()) };
         // The key that identifies an account, so that all spellings of a name count as one.
         let account = account.map(identity_key);
-        let together = attempt.together();
+        let group = attempt.group();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
-            if let Some(tries) = counters.of_network(together, budget) {
+            if let Some(tries) = counters.of_network(group, budget) {
                 pass(tries, counters.hasher.hash_one(network))?;
             }
         }
@@ -205,11 +205,11 @@ impl Limits {
             pass(tries, counters.hasher.hash_one(account))?;
         }
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
-            let limit = times(budget, together.per_address());
-            counters.count_together(together.name(), &network.to_string(), limit).await?;
+            let limit = times(budget, group.per_address());
+            counters.count_shared(group.name(), &network.to_string(), limit).await?;
         }
         if let Some(account) = account {
-            counters.count_together(attempt.name(), &account, attempt.per_account()).await?;
+            counters.count_shared(attempt.name(), &account, attempt.per_account()).await?;
         }
         Ok(())
     }
@@ -220,19 +220,19 @@ impl Limits {
     pub async fn forgive(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) {
         let Some(counters) = &self.0 else { return };
         let account = account.map(identity_key);
-        let together = attempt.together();
+        let group = attempt.group();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
-            if let Some(tries) = counters.of_network(together, budget) {
+            if let Some(tries) = counters.of_network(group, budget) {
                 tries.give_back(counters.hasher.hash_one(network));
             }
-            let limit = times(budget, together.per_address());
-            counters.give_back_together(together.name(), &network.to_string(), limit).await;
+            let limit = times(budget, group.per_address());
+            counters.give_back_shared(group.name(), &network.to_string(), limit).await;
         }
         if let Some(account) = account {
             if let Some(tries) = counters.of_account(attempt) {
                 tries.give_back(counters.hasher.hash_one(&account));
             }
-            counters.give_back_together(attempt.name(), &account, attempt.per_account()).await;
+            counters.give_back_shared(attempt.name(), &account, attempt.per_account()).await;
         }
     }
 
@@ -240,7 +240,7 @@ impl Limits {
     pub async fn sweep_shared(&self) {
         let Some((_, shared)) = self.0.as_ref().and_then(|counters| counters.shared.as_ref()) else { return };
         if let Err(error) = shared.forget().await {
-            tracing::warn!(source = ?error, "cannot forget old tries");
+            tracing::warn!(source = ?error, "cannot delete old attempts from the shared counters");
         }
     }
 
@@ -258,9 +258,9 @@ impl Limits {
 
 impl Counters {
     /// The counters of networks that have this budget.
-    fn of_network(&self, together: AddressGroup, budget: u32) -> Option<&Tries> {
+    fn of_network(&self, group: AddressGroup, budget: u32) -> Option<&Tries> {
         let networks = if budget == WIDE_BUDGET { &self.wide } else { &self.addresses };
-        networks.iter().find(|(known, _)| *known == together).map(|(_, tries)| tries)
+        networks.iter().find(|(known, _)| *known == group).map(|(_, tries)| tries)
     }
 
     /// The counters of accounts.
@@ -269,7 +269,7 @@ impl Counters {
     }
 
     /// Counts in the shared counters, under a keyed hash that hides the account or address.
-    async fn count_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) -> Result<()> {
+    async fn count_shared(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) -> Result<()> {
         let Some((shop, shared)) = &self.shared else { return Ok(()) };
         let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
         match shared.count(key.expose().as_bytes(), burst, period).await {
@@ -277,18 +277,18 @@ impl Counters {
             Ok(Some(wait)) => Err(throttled(wait)),
             // This server's own limits have passed; without its storage the call will fail anyway.
             Err(error) => {
-                tracing::warn!(source = ?error, "cannot count tries together");
+                tracing::warn!(source = ?error, "cannot count attempts in the shared counters");
                 Ok(())
             }
         }
     }
 
     /// Takes back an attempt from the shared counters. If that fails, the limit is one lower for a while.
-    async fn give_back_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) {
+    async fn give_back_shared(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) {
         let Some((shop, shared)) = &self.shared else { return };
         let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
         if let Err(error) = shared.give_back(key.expose().as_bytes(), burst, period).await {
-            tracing::warn!(source = ?error, "cannot take back a try that was counted together");
+            tracing::warn!(source = ?error, "cannot take back an attempt from the shared counters");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a command with a throw-away Postgres beside it, whose empty database is in `DATABASE_URL`.
+//! Runs a command next to a throw-away Postgres, whose empty database is in `DATABASE_URL`.
 //!
 //! ```sh
 //! cargo run -p shop-store-sql --features testing --example throw_away -- sh -c 'psql $DATABASE_URL'

@@ -1,8 +1,8 @@
 //! Request batching: concurrent reads by key share a statement.
 //!
 //! Most of a statement's cost, here and in the database, is the same for one key as for a hundred. So a key that is
-//! requested while a statement runs waits for it to end, and then goes into one request batch with all
-//! others that arrived meanwhile. The guarantees of a separate read still hold:
+//! requested while a statement runs waits until that statement ends, and then joins one request batch with all other
+//! keys that arrived meanwhile. The guarantees of a separate read still hold:
 //!
 //! - A lone caller starts at once. No read waits for others to join; they gather only while a statement runs anyway.
 //! - A read never joins a batch that started before it, so it sees everything that was committed before it began.
@@ -55,7 +55,7 @@ struct State<K, V> {
 /// A caller that waits for some keys.
 struct Waiter<K, V> {
     keys: Vec<K>,
-    answer: oneshot::Sender<Result<Vec<(K, V)>, SharedError>>,
+    reply: oneshot::Sender<Result<Vec<(K, V)>, SharedError>>,
 }
 
 impl<K, V, G> Inner<K, V, G> {
@@ -70,10 +70,10 @@ where
     V: Clone + Send + Sync + 'static,
     G: Send + 'static,
 {
-    /// Creates a loader that waits at `acquire` for what a batch needs and then reads with `load`. `load` gets each key
+    /// Creates a loader that gets what a batch needs from `acquire` and then reads with `load`. `load` gets each key
     /// once (none at all if all callers went away) and leaves out missing keys. At most `max_running` batches run at a
     /// time, not counting those that take longer than `max_wait`; they are tasks of the runtime. Reads that arrive
-    /// while a batch waits at the gate join it.
+    /// while a batch waits for `acquire` join it.
     pub(crate) fn new<A, B>(
         runtime: Handle,
         (max_running, max_wait): (usize, Duration),
@@ -85,7 +85,7 @@ where
         B: Future<Output = LoadResult<K, V>> + Send + 'static,
     {
         let acquire: Box<Acquire<G>> = Box::new(move || Box::pin(acquire()));
-        let load: Box<Load<K, V, G>> = Box::new(move |acquire, keys| Box::pin(load(acquire, keys)));
+        let load: Box<Load<K, V, G>> = Box::new(move |acquired, keys| Box::pin(load(acquired, keys)));
         let state = Mutex::new(State { waiting: VecDeque::new(), running: 0 });
         Self { shared: Arc::new(Inner { acquire, load, max_running: max_running.max(1), max_wait, runtime, state }) }
     }
@@ -111,7 +111,7 @@ where
     fn enqueue(&self, keys: Vec<K>) -> oneshot::Receiver<Result<Vec<(K, V)>, SharedError>> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.shared.state();
-        state.waiting.push_back(Waiter { keys, answer: sender });
+        state.waiting.push_back(Waiter { keys, reply: sender });
         if state.running < self.shared.max_running {
             state.running += 1;
             drop(state);
@@ -158,12 +158,12 @@ where
 {
     while !running_task.shared.state().waiting.is_empty() {
         match (running_task.shared.acquire)().await {
-            Ok(open) => {
+            Ok(acquired) => {
                 let waiters = take_batch(&mut running_task.shared.state().waiting);
                 let mut seen = HashSet::new();
                 let keys = waiters.iter().flat_map(|waiter| &waiter.keys).filter(|key| seen.insert(*key)).cloned();
                 let keys: Vec<K> = keys.collect();
-                let mut load = (running_task.shared.load)(open, keys);
+                let mut load = (running_task.shared.load)(acquired, keys);
                 let Ok(loaded) = timeout(running_task.shared.max_wait, &mut load).await else {
                     // Makes room for the next batch.
                     drop(running_task);
@@ -174,8 +174,8 @@ where
             }
             // Waiting callers fail too, rather than wait again for what just failed.
             Err(error) => {
-                let everybody = std::mem::take(&mut running_task.shared.state().waiting);
-                hand_out(everybody.into(), Err(error));
+                let waiters = std::mem::take(&mut running_task.shared.state().waiting);
+                hand_out(waiters.into(), Err(error));
             }
         }
     }
@@ -190,7 +190,7 @@ fn take_batch<K, V>(waiting: &mut VecDeque<Waiter<K, V>>) -> Vec<Waiter<K, V>> {
             break;
         }
         keys += next.keys.len();
-        waiters.extend(waiting.pop_front().filter(|waiter| !waiter.answer.is_closed()));
+        waiters.extend(waiting.pop_front().filter(|waiter| !waiter.reply.is_closed()));
     }
     waiters
 }
@@ -199,23 +199,23 @@ fn hand_out<K: Clone + Eq + Hash, V: Clone>(mut waiters: Vec<Waiter<K, V>>, load
     match loaded {
         Ok(values) if waiters.len() == 1 => {
             if let Some(waiter) = waiters.pop() {
-                // A caller that went away meanwhile needs no answer; here and below.
-                let _ = waiter.answer.send(Ok(values));
+                // A caller that went away meanwhile needs no reply; here and below.
+                let _ = waiter.reply.send(Ok(values));
             }
         }
         Ok(values) => {
             let values: HashMap<K, V> = values.into_iter().collect();
-            for Waiter { keys, answer } in waiters {
+            for Waiter { keys, reply } in waiters {
                 let mut seen = HashSet::new();
                 let found = keys.iter().filter(|key| seen.insert(*key));
                 let found = found.filter_map(|key| Some((key.clone(), values.get(key)?.clone()))).collect();
-                let _ = answer.send(Ok(found));
+                let _ = reply.send(Ok(found));
             }
         }
         Err(error) => {
             let error = SharedError::from(error);
             for waiter in waiters {
-                let _ = waiter.answer.send(Err(error.clone()));
+                let _ = waiter.reply.send(Err(error.clone()));
             }
         }
     }

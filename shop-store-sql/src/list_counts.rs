@@ -97,7 +97,7 @@ pub(crate) async fn miscounted(pool: &Arc<Pool>) -> StoreResult<Vec<String>> {
         for row in pool.rows(sql, StatementArguments::new()).await? {
             let key = |place: usize| row.try_get::<String, _>(place).map_err(store_error);
             let keys = [key(0)?, key(1)?, key(2)?].into_iter().filter(|key| !key.is_empty()).collect::<Vec<_>>();
-            wrong.push(format!("the kept count of {list} ({}) is not how many there are", keys.join(", ")));
+            wrong.push(format!("the stored count of {list} ({}) is wrong", keys.join(", ")));
         }
     }
     let sql = format!(
@@ -108,7 +108,7 @@ pub(crate) async fn miscounted(pool: &Arc<Pool>) -> StoreResult<Vec<String>> {
     );
     for row in pool.rows(sql, StatementArguments::new()).await? {
         let id: Uuid = ColumnReader::new(&row).take().map_err(store_error)?;
-        wrong.push(format!("lists say something else of product {id} than what it is"));
+        wrong.push(format!("the stored list values of product {id} are out of date"));
     }
     Ok(wrong)
 }

@@ -82,11 +82,11 @@ impl ProductListRead<'_> {
         if let Some(known) = known {
             self.memo.keep_page(&places, known.generation, self.request, &window, &rows);
         }
-        let told = known
+        let known_total = known
             .and_then(|known| known.total)
             .or_else(|| window.total(rows.len()))
             .or_else(|| self.memo.total(&name, known?.generation));
-        let total = match told {
+        let total = match known_total {
             Some(total) => total,
             None => counted(self.count().await?),
         };
@@ -106,8 +106,8 @@ impl ProductListRead<'_> {
         self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price)
     }
 
-    /// Whether the matches are few enough to find them by price and sort them. A slightly outdated number is good
-    /// enough.
+    /// Whether the matches are few enough to find them by price and sort them. A slightly outdated number
+    /// suffices.
     async fn are_few(&self) -> StoreResult<bool> {
         if !self.has_prices() || self.is_by_price() {
             return Ok(false);

@@ -108,8 +108,8 @@ pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
     done.map_err(open_error)
 }
 
-fn open_error(stop: MigrationError) -> OpenError {
-    match stop {
+fn open_error(error: MigrationError) -> OpenError {
+    match error {
         MigrationError::Open(error) => error,
         MigrationError::Sql(error) if failure_kind(&error) == FailureKind::Lost => unreachable(error),
         MigrationError::Sql(error) => recognised(error).unwrap_or_else(OpenError::Postgres),
@@ -184,7 +184,7 @@ async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Migrat
         // Indexing a large table takes time, and so may another server's step. The checks are in the transaction too:
         // behind pgbouncer, statements with arguments need one.
         session.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0").await?;
-        match look_and_step(&mut session, migrations).await {
+        match check_and_step(&mut session, migrations).await {
             Ok(done) => {
                 session.simple("COMMIT").await?;
                 if done {
@@ -199,8 +199,8 @@ async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Migrat
     }
 }
 
-/// Applies the next step; true if there was none.
-async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, MigrationError> {
+/// Checks the schema and applies the next step; true if there was none.
+async fn check_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, MigrationError> {
     recognise(session).await?;
     if applied(session, migrations).await? < migrations.len() {
         step(session, migrations).await?;

@@ -33,8 +33,8 @@ pub(crate) fn idempotency_records(pool: &Arc<Pool>) -> Loader<IdempotencyRecordK
         StatementArguments::new().put(callers).put(operations).put(column(|key| &key.key))
     };
     pool.loader(sql, bind, |rows, _| {
-        let idempotency_records: Vec<IdempotencyRecord> = records(rows)?;
-        Ok(idempotency_records.into_iter().map(|answer| (answer.key.clone(), answer)).collect())
+        let found: Vec<IdempotencyRecord> = records(rows)?;
+        Ok(found.into_iter().map(|record| (record.key.clone(), record)).collect())
     })
 }
 

@@ -250,11 +250,11 @@ impl<K: SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
         if let (Some(Remembered { memo, places, .. }), Some(known)) = (&remembered, known) {
             memo.keep_page(places, known.generation, request, &window, &rows);
         }
-        let told = known.and_then(|known| known.total).or_else(|| window.total(rows.len())).or_else(|| {
+        let known_total = known.and_then(|known| known.total).or_else(|| window.total(rows.len())).or_else(|| {
             let Remembered { memo, name, .. } = remembered.as_ref()?;
             memo.total(name, known?.generation)
         });
-        let total = match told {
+        let total = match known_total {
             Some(total) => total,
             None => counted(count(pool, &query, remembered.as_ref()).await?),
         };

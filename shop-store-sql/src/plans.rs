@@ -46,7 +46,7 @@ const SMALL: &[&str] = &[
 /// Indexes of a few rows among many, which may be scanned.
 const PARTIAL: &[&str] = &["users_staff", "users_unproven", "reservations_live"];
 
-/// A count with these filters looks at all rows, because each of their few values is common.
+/// A count with these filters reads all rows, because each of their few values is common.
 const LOOSE: &[&str] = &[
     "users.is_active = $",
     "NOT users.is_staff",

@@ -48,11 +48,11 @@ struct Snapshot {
 
 /// The checks and settings of a new connection. With `synchronous_commit = off`, a commit would return before it is
 /// durable; a stricter setting than `on` (`remote_apply`) is kept.
-const LOOK: &str = "SELECT pg_is_in_recovery(), set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+const CHECK: &str = "SELECT pg_is_in_recovery(), set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
     WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
 
 /// The same for a connection that is shared with others; there each transaction sets how it commits.
-const LOOK_ONLY: &str = "SELECT pg_is_in_recovery()";
+const CHECK_SHARED: &str = "SELECT pg_is_in_recovery()";
 
 /// Begins the transaction of a snapshot. The first statement in it fixes what it sees.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
@@ -181,8 +181,8 @@ impl DerefMut for Lease {
 /// Opens a usable connection: it leads to a primary, and its commits are durable.
 pub(crate) async fn connect(options: &PostgresOptions) -> Result<PgConnection, Error> {
     let mut connection = options.to_connect().connect().await?;
-    let look = if options.is_pgbouncer() { LOOK_ONLY } else { LOOK };
-    let row = sqlx::raw_sql(look).fetch_one(&mut connection).await?;
+    let check = if options.is_pgbouncer() { CHECK_SHARED } else { CHECK };
+    let row = sqlx::raw_sql(check).fetch_one(&mut connection).await?;
     if row.try_get(0)? { Err(standby()) } else { Ok(connection) }
 }
 
@@ -358,7 +358,7 @@ impl Pool {
                     lease.release();
                     return Err(store_error(error));
                 }
-                // The timeout may be on this side: an answer may still arrive on the connection.
+                // The timeout may be on this side: a response may still arrive on the connection.
                 FailureKind::Busy => return Err(store_error(error)),
             }
             lease = self.acquire().await.map_err(store_error)?;

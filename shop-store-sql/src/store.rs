@@ -1,4 +1,4 @@
-//! [`PostgresStore`]: connecting, closing, committing, and what a [`Store`] does besides.
+//! [`PostgresStore`]: connecting, closing, committing, and the other methods of [`Store`].
 
 use std::sync::Arc;
 
@@ -102,8 +102,8 @@ impl PostgresStore {
     /// let shop = Shop::builder(Arc::clone(&store) as _, b"32 bytes from a good source, kept").open().await?;
     /// let pool = sqlx::PgPool::connect(url).await?;
     /// let call = async |shop: Shop| {
-    ///     let wish = AddItem { sku: "LAMP".into(), ..AddItem::default() };
-    ///     shop.carts().add_item(&Actor::anonymous(), wish).await
+    ///     let item = AddItem { sku: "LAMP".into(), ..AddItem::default() };
+    ///     shop.carts().add_item(&Actor::anonymous(), item).await
     /// };
     ///
     /// let mut retries = Retries::default();

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap());
 
-/// A store in a database of its own.
+/// A store in its own database.
 async fn store() -> Arc<PostgresStore> {
     let url = Cluster::shared().unwrap().migrated().unwrap();
     let options = PostgresOptions::parse(&url).unwrap().max_connections(6);

@@ -1,4 +1,4 @@
-//! The suite of the core behind a pgbouncer in transaction mode, with fewer connections than the store believes to have.
+//! The suite of the core behind a pgbouncer in transaction mode, with fewer connections than the store assumes.
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
@@ -18,7 +18,7 @@ static SERVERS: LazyLock<(Cluster, Bouncer)> = LazyLock::new(|| {
     (cluster, bouncer)
 });
 
-/// A store in a database of its own.
+/// A store in its own database.
 async fn store() -> Arc<PostgresStore> {
     let (cluster, bouncer) = &*SERVERS;
     let url = bouncer.url(&cluster.database().unwrap());

@@ -1,5 +1,5 @@
-//! How reads reach the database: how many statements they take, and what harms none of them. What they answer is the
-//! conformance suite's.
+//! How reads reach the database: the number of their statements, and how they behave when connections fail or hang. The
+//! conformance suite tests their results.
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
@@ -38,7 +38,7 @@ fn options() -> PostgresOptions {
     PostgresOptions::parse(&database()).unwrap()
 }
 
-/// Somebody in whose transaction nobody can read a person.
+/// Locks the users until the connection's transaction ends.
 async fn lock_users(url: &str) -> sqlx::PgConnection {
     let mut holder = sqlx::PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE users").execute(&mut holder).await.unwrap();
@@ -73,19 +73,19 @@ async fn every_read_is_one_statement() {
         shipments_by_tracking_key("A", 10), shipments_of_orders(&orders), location(id.into()), locations(),
         stock_of(&[VariantId(id), VariantId(now_id())]), reservations_of(id.into()), unrelayed_events(10),
         due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), idempotency_record(&key), shop_details(), ping(),
-        // Nobody has such a list: what it has is counted by its one page.
+        // These lists are empty, so the page itself gives the count.
         list_users(&UserFilter::default(), &PageRequest::default()),
         list_products(&ProductFilter::default(), &PageRequest { position: Position::Start, ..PageRequest::default() }),
     }
     let more: Vec<_> = found.iter().filter(|(_, statements)| *statements != 1).collect();
     assert!(found.len() > 40 && more.is_empty(), "{more:?}");
 
-    // A page by number that is full, or beyond the end, takes a second statement to count.
+    // A page by number that is full or past the end takes a second statement, which counts.
     let before = store.statements();
     let page = PageRequest { position: Position::Number(2), ..PageRequest::default() };
     store.list_orders(&OrderFilter::default(), &page).await.unwrap();
     assert_eq!(store.statements() - before, 2);
-    // Nothing is asked for, or nothing can be there: nothing is sent.
+    // Without keys, or with keys that cannot be stored, no statement is sent.
     let before = store.statements();
     assert_eq!(store.products(&[]).await.unwrap(), []);
     assert_eq!(store.product_by_slug("a\0b").await.unwrap(), None);
@@ -128,12 +128,12 @@ async fn an_exhausted_pool_is_told_in_time_and_recovers() {
     let url = database();
     let options = PostgresOptions::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
     let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
-    // Two reads hold both connections, and wait for somebody who locked the table.
+    // Two reads hold both connections while they wait for the lock of the table.
     let mut holder = lock_users(&url).await;
     let stuck: Vec<_> = (0..2)
         .map(|number| {
             let store = Arc::clone(&store);
-            // Not by id: that would be one statement for both.
+            // Not by id: both would share a statement.
             tokio::spawn(async move { store.user_by_email(&number.to_string()).await })
         })
         .collect();
@@ -155,9 +155,9 @@ async fn an_exhausted_pool_is_told_in_time_and_recovers() {
     assert_eq!(store.product(ProductId(now_id())).await.unwrap(), None);
 }
 
-/// Reads by id share statements, one at a time; but not with one that hangs.
+/// Reads by id share statements, one at a time, but they do not wait for a statement that hangs.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_for_a_person_does_not_wait_for_a_statement_that_hangs() {
+async fn a_read_by_id_does_not_wait_for_a_statement_that_hangs() {
     let url = database();
     let options = PostgresOptions::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
     let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
@@ -170,7 +170,7 @@ async fn who_asks_for_a_person_does_not_wait_for_a_statement_that_hangs() {
             WHERE wait_event_type = 'Lock' AND datname = current_database()";
         wait_until(&url, &waits.replace('$', &number.to_string())).unwrap();
     }
-    // There is no connection for a third statement: that is told in time.
+    // There is no connection for a third statement, so it fails in time.
     let began = Instant::now();
     let read = store.user(now_id().into()).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");

@@ -1,4 +1,4 @@
-//! A shop moves between this store and the one in a file, and back.
+//! Moves a shop between this store and the SQLite store, in both directions.
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
@@ -30,7 +30,7 @@ fn options(url: &str) -> PostgresOptions {
     PostgresOptions::parse(url).unwrap()
 }
 
-/// A file that is not there yet; it goes away with its folder.
+/// A file that does not exist yet; it is removed with its folder.
 struct File(PathBuf);
 
 impl File {
@@ -95,7 +95,7 @@ async fn add_an_order(shop: &Shop) {
     shop.orders().create_draft(&system, serde_json::from_value(draft).unwrap()).await.unwrap();
 }
 
-/// Moves what is left to move, at most so many batches. True when all is there.
+/// Moves the remaining rows, at most this many batches. True if everything was moved.
 async fn proceed(source: &dyn TransferSource, target: &dyn TransferTarget, mut batches: usize) -> bool {
     if target.progress().await.unwrap().is_none() {
         target.begin(source.identity()).await.unwrap();
@@ -141,7 +141,7 @@ async fn found(store: Arc<dyn Store>, search: &str) -> Vec<shop_core::catalog::P
     shop(store).await.catalog().list_products(&Actor::system(), query, &page).await.unwrap().items
 }
 
-/// Nothing can be left behind by a migration of one store that the other does not know.
+/// A migration of one store needs a counterpart in the other; otherwise a transfer would lose data.
 #[tokio::test]
 async fn both_stores_hold_the_same_tables_and_columns() {
     let file = File::new("parity");
@@ -170,7 +170,7 @@ async fn both_stores_hold_the_same_tables_and_columns() {
     assert_eq!(seeded(&sqlite), seeded(&postgres));
 }
 
-/// What is not moved is derived, or soon forgotten, and stands in this short list.
+/// The exceptions are derived or short-lived, and listed here.
 #[tokio::test]
 async fn every_table_and_column_is_moved_but_a_few() {
     let url = database();
@@ -256,7 +256,7 @@ async fn a_shop_moves_between_databases_whoever_is_in_between() {
         assert_eq!(found(Arc::clone(&moved) as _, "tee").await, expected);
         assert_eq!(shop(moved).await.check().await.unwrap(), Vec::<String>::new());
     }
-    // The shop is known by what it is, not by its address.
+    // A shop's identity does not depend on its address.
     let source = PostgresRows::source(&options(&from)).await.unwrap();
     assert_eq!(source.identity(), PostgresRows::source(&address(&from, true)).await.unwrap().identity());
     let log = cluster.log().unwrap();
@@ -328,6 +328,6 @@ async fn two_that_fill_the_same_database_are_told() {
     let refused = target.write(table, &rows, &step).await.unwrap_err();
     let why = std::error::Error::source(&refused).unwrap().to_string();
     assert!(why.contains("users"), "{why}");
-    // What was refused left nothing, and the connection goes on.
+    // The refused write left nothing, and the connection is usable.
     assert_eq!(target.count(table).await.unwrap(), rows.len() as u64);
 }

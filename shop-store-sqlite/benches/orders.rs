@@ -1,7 +1,7 @@
-//! `cargo bench -p shop-store-sqlite`: orders of two lines, placed in process by 64 callers at once in a file with
-//! `synchronous=FULL`, beside a bare loop that writes the same rows with the same grouping.
+//! `cargo bench -p shop-store-sqlite`: orders of two lines, placed in process by 64 concurrent callers in a file with
+//! `synchronous=FULL`, next to a bare loop that writes the same rows with the same grouping.
 //!
-//! A group of rounds measures one side at a time: for the ratio take `examples/load_run`, which alternates them.
+//! Each benchmark measures one side only. For the ratio use `examples/load_run`, which alternates between the sides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use support::{CALLERS, Result};
 
 mod support;
 
-/// Orders of one round.
+/// The number of orders in a round.
 const ROUND: usize = CALLERS * 16;
 
 struct Bench {
@@ -30,7 +30,7 @@ struct Bench {
     _directory: Directory,
 }
 
-/// A folder that goes away with the benchmark.
+/// A folder that is removed after the benchmark.
 struct Directory(std::path::PathBuf);
 
 impl Drop for Directory {

@@ -32,7 +32,7 @@ const ALLOWED_PRAGMAS: [&str; 12] = [
     "data_version",
 ];
 
-/// Whether a host is currently using the connection.
+/// Denies forbidden steps while a host is using the connection.
 #[derive(Debug)]
 pub(crate) struct HostAuthorizer {
     inside: Arc<AtomicBool>,
@@ -53,7 +53,7 @@ impl HostAuthorizer {
         Ok(Self { inside })
     }
 
-    /// Treats all statements prepared from now on as the host's, until the visit is dropped.
+    /// Treats all statements prepared from now on as the host's, until the scope is dropped.
     pub(crate) fn enter(&self) -> AuthorizerScope<'_> {
         self.inside.store(true, Ordering::Relaxed);
         AuthorizerScope(self)
@@ -81,7 +81,7 @@ fn is_forbidden(action: &AuthAction<'_>, tables: &Tables) -> bool {
         // These names are reserved for the writer.
         AuthAction::Savepoint { savepoint_name, .. } => savepoint_name.to_ascii_lowercase().starts_with("shop_"),
         AuthAction::Pragma { pragma_name, .. } => {
-            !ALLOWED_PRAGMAS.iter().any(|harmless| pragma_name.eq_ignore_ascii_case(harmless))
+            !ALLOWED_PRAGMAS.iter().any(|allowed| pragma_name.eq_ignore_ascii_case(allowed))
         }
         AuthAction::Insert { table_name }
         | AuthAction::Update { table_name, .. }

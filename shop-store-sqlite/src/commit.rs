@@ -52,8 +52,8 @@ pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Res
     done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
 }
 
-/// A batch on its way to the writing thread, with everything prepared that other threads can do: its JSON and its
-/// search words are already encoded.
+/// A batch on its way to the writing thread. Its JSON and its search words are already encoded, because other threads
+/// can do that.
 pub(crate) struct EncodedBatch {
     batch: Arc<Batch>,
     /// The encoded texts of each write; empty for rarely used writes.
@@ -64,7 +64,7 @@ impl EncodedBatch {
     /// Encodes the texts of a batch.
     pub(crate) fn new(batch: Arc<Batch>) -> Self {
         let encoded = batch.writes.iter().map(|write| match write {
-            Write::Row(write) => row_texts(write),
+            Write::Row(write) => encoded_row(write),
             Write::Outbox(write) => outbox::encoded(write),
             _ => Vec::new(),
         });
@@ -76,14 +76,14 @@ impl EncodedBatch {
 pub(crate) fn apply(
     connection: &WriteConnection<'_>,
     tally: &mut CountChanges,
-    prepared: &EncodedBatch,
+    encoded_batch: &EncodedBatch,
 ) -> ApplyResult {
-    let EncodedBatch { batch, encoded } = prepared;
+    let EncodedBatch { batch, encoded } = encoded_batch;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
     let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
     unless_taken(done, Unique::Operation)?;
-    for require in &batch.preconditions {
-        judge(connection, require)?;
+    for precondition in &batch.preconditions {
+        judge(connection, precondition)?;
     }
     for (write, encoded) in batch.writes.iter().zip(encoded) {
         match write {
@@ -93,7 +93,7 @@ pub(crate) fn apply(
             Write::Orders(write) => orders::apply(connection, write)?,
             Write::Inventory(write) => inventory::apply(connection, tally, write)?,
             Write::Outbox(write) => outbox::apply(connection, write, encoded)?,
-            Write::IdempotencyRecord(answer) => outbox::insert_idempotency_record(connection, answer)?,
+            Write::IdempotencyRecord(record) => outbox::insert_idempotency_record(connection, record)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
     }
@@ -102,8 +102,8 @@ pub(crate) fn apply(
     listed::refresh(connection, tally)
 }
 
-fn judge(connection: &WriteConnection<'_>, require: &Precondition) -> ApplyResult {
-    match *require {
+fn judge(connection: &WriteConnection<'_>, precondition: &Precondition) -> ApplyResult {
+    match *precondition {
         Precondition::Version(entity, key, version) => {
             let current = connection.version((entity, key), || current_version(connection, entity, key))?;
             if current == Some(version) { Ok(()) } else { Err(Conflict::Stale(entity, key).into()) }
@@ -153,8 +153,8 @@ macro_rules! rows {
             }
         }
 
-        /// The texts of a row, see [`Changed::encoded`].
-        fn row_texts(write: &RowWrite) -> Vec<String> {
+        /// Encodes a row, see [`Changed::encoded`].
+        fn encoded_row(write: &RowWrite) -> Vec<String> {
             match write {
                 $(RowWrite::$entity(change) => <$row as Changed>::encoded(change),)+
             }

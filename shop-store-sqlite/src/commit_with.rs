@@ -103,8 +103,9 @@ impl SqliteStore {
     /// }
     /// shop.committed(&prepared.batch);
     ///
-    /// let order_input = store.read(|tables| tables.query_row("SELECT count(*) FROM app_wishes", [], |row| row.get(0))).await?;
-    /// assert_eq!((prepared.reply.items.len(), order_input), (1, 1));
+    /// let count = |tables: &Connection| tables.query_row("SELECT count(*) FROM app_wishes", [], |row| row.get(0));
+    /// let wishes = store.read(count).await?;
+    /// assert_eq!((prepared.reply.items.len(), wishes), (1, 1));
     /// # Ok(()) }) }
     /// ```
     ///

@@ -6,9 +6,8 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use shop_core::batch::Batch;
+//! use shop_core::batch::{Batch, Change};
 //! use shop_core::cart::{Cart, CartRepository as _, CartStatus};
-//! use shop_core::batch::Change;
 //! use shop_core::clock::{Clock as _, DecisionContext, SystemClock};
 //! use shop_core::money::Currency;
 //! use shop_core::store::Store as _;
@@ -89,7 +88,7 @@
 //! are sorted in pieces (18 ms for a piece of 200,000 orders).
 //!
 //! Each commit writes every file page that it changed to the log once, so the cost of an order is the number of pages
-//! it changes. An entry in an index that is not ordered by time lands on a page of its own. Consider this before you
+//! it changes. An entry in an index that is not ordered by time changes one more page. Consider this before you
 //! add an index.
 //!
 //! An embedding program can be as fast as the shop's own binary, but it must choose two things itself: the flags that

@@ -227,19 +227,19 @@ pub(crate) fn miscounted(connection: &Connection) -> rusqlite::Result<Vec<String
     let mut wrong = Vec::new();
     // Not through `prepare`: this scans whole tables on purpose.
     for (list, counted) in COUNTED {
-        let kept = "SELECT key_1, key_2, key_3, sum(total) AS total FROM list_counts WHERE list = ?1
+        let stored = "SELECT key_1, key_2, key_3, sum(total) AS total FROM list_counts WHERE list = ?1
             GROUP BY 1, 2, 3 HAVING sum(total) <> 0";
         let sql = format!(
             "SELECT DISTINCT key_1, key_2, key_3 FROM (
-                SELECT * FROM (SELECT * FROM ({kept}) EXCEPT SELECT * FROM ({counted}))
-                UNION ALL SELECT * FROM (SELECT * FROM ({counted}) EXCEPT SELECT * FROM ({kept})))"
+                SELECT * FROM (SELECT * FROM ({stored}) EXCEPT SELECT * FROM ({counted}))
+                UNION ALL SELECT * FROM (SELECT * FROM ({counted}) EXCEPT SELECT * FROM ({stored})))"
         );
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([list])?;
         while let Some(row) = rows.next()? {
             let keys: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
             let keys: Vec<_> = keys.iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
-            wrong.push(format!("the kept count of {list} ({}) is not how many there are", keys.join(", ")));
+            wrong.push(format!("the stored count of {list} ({}) is wrong", keys.join(", ")));
         }
     }
     let sql = format!(
@@ -250,6 +250,6 @@ pub(crate) fn miscounted(connection: &Connection) -> rusqlite::Result<Vec<String
     );
     let mut statement = connection.prepare(&sql)?;
     let stale = statement.query_map([], |row| row.get::<_, Id>(0))?.collect::<rusqlite::Result<BTreeSet<_>>>()?;
-    wrong.extend(stale.iter().map(|Id(id)| format!("lists say something else of product {id} than what it is")));
+    wrong.extend(stale.iter().map(|Id(id)| format!("the stored list values of product {id} are out of date")));
     Ok(wrong)
 }

@@ -93,13 +93,13 @@ impl From<OpenError> for MigrationError {
 /// Brings the file's schema up to date and returns the names of the shop's tables and indexes. Safe if several
 /// processes do it at once: each step checks again under the write lock.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Tables, OpenError> {
-    steps(connection, path, MIGRATIONS).map_err(|stop| open_error(path, stop))
+    steps(connection, path, MIGRATIONS).map_err(|error| open_error(path, error))
 }
 
 /// The number of steps applied to a file, and the number of known steps. Changes nothing. If all steps are applied,
 /// this also verifies that the schema is what they create.
 pub(crate) fn schema_state(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
-    let look = || {
+    let read = || {
         recognise(connection, path)?;
         let count = applied(connection, path, MIGRATIONS)?;
         if count == MIGRATIONS.len() {
@@ -107,7 +107,7 @@ pub(crate) fn schema_state(connection: &Connection, path: &Path) -> Result<(i64,
         }
         Ok((version(count), version(MIGRATIONS.len())))
     };
-    look().map_err(|stop| open_error(path, stop))
+    read().map_err(|error| open_error(path, error))
 }
 
 /// An in-memory database with the tables, indexes and initial rows of an empty shop.
@@ -115,8 +115,8 @@ pub(crate) fn empty_shop() -> rusqlite::Result<Connection> {
     fresh(MIGRATIONS)
 }
 
-fn open_error(path: &Path, stop: MigrationError) -> OpenError {
-    match stop {
+fn open_error(path: &Path, error: MigrationError) -> OpenError {
+    match error {
         MigrationError::Open(error) => error,
         MigrationError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             OpenError::NotADatabase(path.to_owned())

@@ -85,7 +85,7 @@ fn counted(order: &Order) -> Keys {
     [order.status.as_str().into(), order.payment_status.as_str().into(), order.fulfillment_status.as_str().into()]
 }
 
-/// Inserts the lines of an order. `encoded` are their encoded options, if already encoded.
+/// Inserts the lines of an order. `encoded` has the options of each line as JSON, if already encoded.
 fn insert_items(connection: &WriteConnection<'_>, order: &Order, encoded: &[String]) -> ApplyResult {
     let mut encoded = encoded.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
@@ -161,7 +161,7 @@ impl OrdersRepository for SqliteStore {
         // One customer has few orders, and an order number matches one order.
         let narrow = filter.customer_id.is_none() && filter.number.is_none();
         let of_address = narrow && (filter.email_key.is_some() || !filter.search.is_empty());
-        let (list, mut query, rough, table) = match (of_address, by_status) {
+        let (list, mut query, coarse, table) = match (of_address, by_status) {
             (false, _) => (orders(), QueryBuilder::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
             (true, false) => (listed_orders(), QueryBuilder::listed("orders"), None, "listed"),
             (true, true) => (listed_orders(), QueryBuilder::looked_up("orders"), None, "listed"),
@@ -190,7 +190,7 @@ impl OrdersRepository for SqliteStore {
             query.filter(&format!("instr({table}.search_text, ?) > 0"), Some(term.clone()));
         }
         let (page, searches) = (page.clone(), !filter.search.is_empty());
-        self.readers().list_or_search(searches, move |connection| list.page_by(rough, connection, query, &page)).await
+        self.readers().list_or_search(searches, move |connection| list.page_by(coarse, connection, query, &page)).await
     }
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {

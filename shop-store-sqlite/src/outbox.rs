@@ -82,9 +82,9 @@ pub(crate) fn encoded(write: &OutboxWrite) -> Vec<String> {
     }
 }
 
-/// Stores the answer to an idempotent call.
-pub(crate) fn insert_idempotency_record(connection: &WriteConnection<'_>, answer: &IdempotencyRecord) -> ApplyResult {
-    unless_taken(record::add(connection, answer, &[]), Unique::IdempotencyRecord)?;
+/// Stores an idempotency record.
+pub(crate) fn insert_idempotency_record(connection: &WriteConnection<'_>, row: &IdempotencyRecord) -> ApplyResult {
+    unless_taken(record::add(connection, row, &[]), Unique::IdempotencyRecord)?;
     Ok(())
 }
 

@@ -85,9 +85,8 @@ pub(crate) struct ListQuery<K, T> {
     pub(crate) read: fn(&Connection, &mut ColumnReader<'_, '_>) -> rusqlite::Result<T>,
 }
 
-/// An index that holds a list only roughly in the order of its first key: by a coarser value, so that it grows in few
-/// places. Rows that share the coarser value are sorted when read, using the index alone; only the rows of the page are
-/// looked up.
+/// An index that orders a list by a coarser value of its first key, so that it grows in few places. Rows that share the
+/// coarser value are sorted when read, using the index alone; only the rows of the page are looked up.
 pub(crate) struct CoarseIndex {
     /// The table, listed without joins.
     pub(crate) table: &'static str,
@@ -108,10 +107,10 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
         self.page_by(None, connection, query, request)
     }
 
-    /// The requested page, read through an index that holds the first key only roughly.
+    /// The requested page, read through a coarse index if there is one.
     pub(crate) fn page_by(
         &self,
-        rough: Option<&CoarseIndex>,
+        coarse: Option<&CoarseIndex>,
         connection: &Connection,
         query: QueryBuilder,
         request: &PageRequest<K>,
@@ -131,7 +130,7 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
                     Vec::new()
                 } else {
                     let (limit, skipped) = (bound(window.limit), bound(window.skipped));
-                    self.rows(rough, connection, query, request, window.beyond.as_ref(), (limit, skipped))?
+                    self.rows(coarse, connection, query, request, window.beyond.as_ref(), (limit, skipped))?
                 };
                 if let Some(known) = &known {
                     known.stored_count.memo.keep_page(&known.places, known.generation, request, &window, &rows);
@@ -148,10 +147,10 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
                 Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
             }
             Position::Start => {
-                Ok(request.page_by_cursor(self.rows(rough, connection, query, request, None, (size + 1, 0))?))
+                Ok(request.page_by_cursor(self.rows(coarse, connection, query, request, None, (size + 1, 0))?))
             }
             Position::Cursor(cursor) => {
-                let rows = self.rows(rough, connection, query, request, Some(cursor), (size + 1, 0))?;
+                let rows = self.rows(coarse, connection, query, request, Some(cursor), (size + 1, 0))?;
                 Ok(request.page_by_cursor(rows))
             }
         }
@@ -159,7 +158,7 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
 
     fn rows(
         &self,
-        rough: Option<&CoarseIndex>,
+        coarse: Option<&CoarseIndex>,
         connection: &Connection,
         mut query: QueryBuilder,
         request: &PageRequest<K>,
@@ -176,9 +175,9 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
             let keys = request.order.iter().zip(&cursor.keys).filter(|(sort, _)| (self.key)(sort.key).is_some());
             let mut place: Vec<_> = keys.map(|(_, value)| value_of(value)).collect();
             place.push(Value::Blob(cursor.id.as_bytes().to_vec()));
-            if let (Some(rough), Some(first)) = (rough, cursor.keys.first()) {
+            if let (Some(coarse), Some(first)) = (coarse, cursor.keys.first()) {
                 let sign = if descends { "<=" } else { ">=" };
-                query.filter(&format!("{} {sign} ?", rough.column), Some((rough.of)(first)));
+                query.filter(&format!("{} {sign} ?", coarse.column), Some((coarse.of)(first)));
             }
             beyond(&mut query, &order, &place);
         }
@@ -186,7 +185,7 @@ impl<K: shop_core::page::SortKey, T: Sortable<Key = K>> ListQuery<K, T> {
         let order = order.join(", ");
         let QueryBuilder { with, from, look_up, filter, mut values, .. } = query;
         let columns = &self.columns;
-        let sql = match rough {
+        let sql = match coarse {
             None => format!("{with}SELECT {columns} FROM {from}{look_up}{filter} ORDER BY {order} LIMIT ? OFFSET ?"),
             Some(CoarseIndex { table, column, .. }) => format!(
                 "{with}SELECT {columns} FROM

@@ -138,7 +138,7 @@ async fn the_usual_lists_come_sorted_out_of_an_index() {
 async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
     let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
-    // Product lists use the same alias, but have indexes of their own.
+    // Product lists use the same alias, but have their own indexes.
     for sql in statements.iter().filter(|sql| sql.contains("listed.") && !sql.contains("listed_products")) {
         looked_at += 1;
         let steps = steps(&connection, sql);

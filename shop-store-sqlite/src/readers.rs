@@ -5,9 +5,9 @@
 //! therefore moves to a blocking thread (about 10 µs there and back) and does not delay other tasks; without a runtime
 //! it runs on the caller's thread.
 //!
-//! Lists and searches have separate lanes, so lists do not wait for searches, however many run. A lane runs as many
-//! reads as it has connections. Further reads wait without holding a thread; when the queue is full, the next read is
-//! refused. A read in a lane is interrupted when it takes too long or when its caller is gone.
+//! Lists and searches have separate queues, so lists do not wait for searches, however many run. A queue runs as many
+//! reads as it has connections. Further reads wait without holding a thread; when too many wait, the next read is
+//! refused. A running read is interrupted when it takes too long or when its caller is gone.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::rows::prepare;
 /// second.
 const WAITING_LISTS: usize = 256;
 /// How many searches may wait for a connection. A search over many products takes about 100 ms, so the last one waits
-/// for seconds; later callers should rather be told to retry.
+/// for seconds; it is better to tell later callers to retry.
 const WAITING_SEARCHES: usize = 16;
 /// The number of SQLite virtual machine steps between checks whether a read should end (about 10 µs).
 const STEPS: i32 = 1_000;
@@ -37,7 +37,7 @@ pub(crate) struct Readers {
     points: Arc<Pool>,
     lists: ReadQueue,
     searches: ReadQueue,
-    /// The time limit of one read in a lane.
+    /// The time limit of a list or a search.
     limit: Option<Duration>,
 }
 
@@ -47,12 +47,12 @@ impl Readers {
     pub(crate) fn open(path: &Path, access: Access, limit: Option<Duration>) -> rusqlite::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let lists = (cores / 2).max(2);
-        let lane =
+        let queue =
             |size, waiting| Pool::open(path, access, size).map(|pool| ReadQueue::new(Arc::new(pool), size, waiting));
         Ok(Self {
             points: Arc::new(Pool::open(path, access, cores)?),
-            lists: lane(lists, WAITING_LISTS)?,
-            searches: lane(lists / 2, WAITING_SEARCHES)?,
+            lists: queue(lists, WAITING_LISTS)?,
+            searches: queue(lists / 2, WAITING_SEARCHES)?,
             limit,
         })
     }
@@ -64,8 +64,8 @@ impl Readers {
         // A transaction's snapshot starts at its first read.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let pool = Arc::new(Pool { first: Mutex::new(connection), others: Vec::new(), pinned: true });
-        let lane = || ReadQueue::new(Arc::clone(&pool), 1, WAITING_LISTS);
-        Ok(Self { lists: lane(), searches: lane(), points: pool, limit: None })
+        let queue = || ReadQueue::new(Arc::clone(&pool), 1, WAITING_LISTS);
+        Ok(Self { lists: queue(), searches: queue(), points: pool, limit: None })
     }
 
     /// Runs one statement by key on this thread.
@@ -139,11 +139,11 @@ impl ReadQueue {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
         let pool = Arc::clone(&self.pool);
-        let watch = ReadDeadline::new(limit);
+        let deadline = ReadDeadline::new(limit);
         // A blocking task does not end when the future that waits for it is dropped.
-        let _caller = Caller(Arc::clone(&watch.gone));
+        let _caller = Caller(Arc::clone(&deadline.gone));
         let done = runtime.spawn_blocking(move || {
-            let answer = pool.snapshot(Some(watch), read);
+            let answer = pool.snapshot(Some(deadline), read);
             drop((permit, place));
             answer
         });
@@ -205,10 +205,10 @@ impl Pool {
         Ok(Self { first: open()?, others: (1..size).map(|_| open()).collect::<rusqlite::Result<_>>()?, pinned: false })
     }
 
-    /// Runs statements in one snapshot until the watch interrupts them.
+    /// Runs statements in one snapshot until the deadline interrupts them.
     fn snapshot<T>(
         &self,
-        watch: Option<ReadDeadline>,
+        deadline: Option<ReadDeadline>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let mut connection = self.take();
@@ -216,9 +216,9 @@ impl Pool {
             return read(&connection);
         }
         prepare(&connection, "BEGIN")?.execute([])?;
-        let watched = watch.is_some();
-        if let Some(watch) = watch {
-            connection.progress_handler(STEPS, Some(move || watch.is_over()))?;
+        let watched = deadline.is_some();
+        if let Some(deadline) = deadline {
+            connection.progress_handler(STEPS, Some(move || deadline.is_over()))?;
         }
         let answer = read(&connection);
         if watched {

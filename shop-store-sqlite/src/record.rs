@@ -109,8 +109,7 @@ pub(crate) trait TableRow: row::Row {
 
 /// How a change of a row that has a version is applied, with everything that depends on it.
 pub(crate) trait Changed: TableRow + Versioned {
-    /// Applies a change. `encoded` are the JSON and the derived texts of the row as far as they are encoded already,
-    /// see [`Changed::encoded`].
+    /// Applies a change. `encoded` is the result of [`Changed::encoded`], or empty: what is missing is encoded here.
     fn apply(
         connection: &WriteConnection<'_>,
         _tally: &mut CountChanges,
@@ -120,7 +119,8 @@ pub(crate) trait Changed: TableRow + Versioned {
         self::change(connection, change, encoded)
     }
 
-    /// Encodes what takes time to encode, so that the writing thread only binds it. Only rows that are written often do.
+    /// The texts of the row that take time to encode (JSON, search words), so that the writing thread only binds them.
+    /// Empty for rows that are rarely written.
     fn encoded(_change: &Change<Self>) -> Vec<String> {
         Vec::new()
     }
@@ -286,7 +286,7 @@ pub(crate) fn execute(
     connection.run(sql, |statement| statement.execute(params))
 }
 
-/// The expensive texts of a changed row; empty if they cannot be encoded, in which case binding them reports the error.
+/// Encodes the JSON of a changed row. Empty if that fails; binding the row then reports the error.
 pub(crate) fn encoded<T: TableRow>(change: &Change<T>) -> Vec<String> {
     match change {
         Change::Insert(row) | Change::Update(row) => {
@@ -296,7 +296,7 @@ pub(crate) fn encoded<T: TableRow>(change: &Change<T>) -> Vec<String> {
     }
 }
 
-/// Applies a change of a row without child rows. `encoded` are its expensive texts, if already encoded.
+/// Applies a change of a row without child rows. `encoded`: see [`Changed::apply`].
 pub(crate) fn change<T: TableRow + Versioned>(
     connection: &WriteConnection<'_>,
     change: &Change<T>,
@@ -477,7 +477,7 @@ mod tests {
         let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
         let declared = table.written().copied().chain(of_parent);
         let declared = declared.map(|column| (column.name, kind(column.kind), !column.nullable));
-        // Columns of this store alone.
+        // Columns that only this store has.
         let extra = match table.name {
             "events" => Some(("relayed", "INTEGER", true)),
             "products" => Some(("row", "INTEGER", true)),

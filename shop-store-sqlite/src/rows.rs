@@ -77,7 +77,7 @@ enum Encoded<'a> {
 }
 
 impl<'a, 'c> ColumnWriter<'a, 'c> {
-    /// Starts with no column bound. `encoded` are the expensive texts, if already encoded.
+    /// Starts with no column bound. `encoded` has the row's JSON in order; what is missing is encoded when it is bound.
     pub(crate) fn new(statement: &'a mut Statement<'c>, encoded: &'a [String]) -> Self {
         Self { statement: Some(statement), bound: 0, encoded: Encoded::Written(encoded.iter()) }
     }

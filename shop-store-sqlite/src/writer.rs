@@ -98,9 +98,9 @@ impl Writer {
         checkpointer: Option<Checkpointer>,
         tables: Tables,
     ) -> io::Result<Self> {
-        let guests = HostAuthorizer::watch(&mut connection, tables).map_err(io::Error::other)?;
+        let authorizer = HostAuthorizer::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let run = move || run(&WriteConnection::new(&connection), checkpointer, &guests, inbox);
+        let run = move || run(&WriteConnection::new(&connection), checkpointer, &authorizer, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
     }
@@ -169,13 +169,13 @@ fn stopped() -> StoreError {
 fn run(
     connection: &WriteConnection<'_>,
     mut checkpointer: Option<Checkpointer>,
-    guests: &HostAuthorizer,
+    authorizer: &HostAuthorizer,
     inbox: mpsc::Receiver<Message>,
 ) {
     let mut inbox = WriterInbox { inbox, closing: Vec::new() };
     let mut careful = 0;
     while let Some(job) = inbox.wait() {
-        commit(connection, guests, vec![job], &mut careful, &mut || inbox.more());
+        commit(connection, authorizer, vec![job], &mut careful, &mut || inbox.more());
         if let Some(checkpointer) = &mut checkpointer {
             checkpointer.committed();
         }
@@ -255,12 +255,16 @@ struct Done {
 
 impl WriteJob {
     /// Runs the work and returns its changes to the stored counts.
-    fn run(&mut self, connection: &WriteConnection<'_>, guests: &HostAuthorizer) -> Result<CountChanges, ApplyError> {
+    fn run(
+        &mut self,
+        connection: &WriteConnection<'_>,
+        authorizer: &HostAuthorizer,
+    ) -> Result<CountChanges, ApplyError> {
         let panicked = |_| Err(ApplyError::Fault("applying a batch panicked".into()));
         let mut tally = CountChanges::default();
         catch_unwind(AssertUnwindSafe(|| (self.work)(connection, &mut tally))).unwrap_or_else(panicked)?;
         if let Some(host) = &mut self.host {
-            let _visit = guests.enter();
+            let _scope = authorizer.enter();
             catch_unwind(AssertUnwindSafe(|| host(connection))).unwrap_or_else(panicked)?;
         }
         Ok(tally)
@@ -290,18 +294,18 @@ enum GroupError {
 /// Applies and commits a group, including work that arrives meanwhile, and answers every piece.
 fn commit(
     connection: &WriteConnection<'_>,
-    guests: &HostAuthorizer,
+    authorizer: &HostAuthorizer,
     mut group: Vec<WriteJob>,
     careful: &mut u32,
     more: More<'_>,
 ) {
-    let mut done = attempt(connection, guests, &mut group, *careful > 0, more);
+    let mut done = attempt(connection, authorizer, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
     if let Err(GroupError::Refused(_)) = done
         && group.len() > 1
     {
         *careful = CAREFUL;
-        done = attempt(connection, guests, &mut group, true, &mut || None);
+        done = attempt(connection, authorizer, &mut group, true, &mut || None);
     }
     match done {
         Ok(()) => group.into_iter().for_each(WriteJob::answer),
@@ -315,7 +319,7 @@ fn commit(
         Err(GroupError::RolledBack(error)) if group.len() > 1 => {
             tracing::warn!(%error, batches = group.len(), "a group of batches was rolled back; trying one by one");
             for job in group {
-                commit(connection, guests, vec![job], careful, &mut || None);
+                commit(connection, authorizer, vec![job], careful, &mut || None);
             }
         }
         Err(GroupError::NotBegun(error) | GroupError::RolledBack(error)) => {
@@ -363,7 +367,7 @@ impl SharedError {
 
 fn attempt(
     connection: &WriteConnection<'_>,
-    guests: &HostAuthorizer,
+    authorizer: &HostAuthorizer,
     group: &mut Vec<WriteJob>,
     careful: bool,
     more: More<'_>,
@@ -384,7 +388,7 @@ fn attempt(
         if savepoint {
             run(SAVEPOINT).map_err(|error| roll_back(connection, error))?;
         }
-        let applied = job.run(connection, guests);
+        let applied = job.run(connection, authorizer);
         if connection.is_autocommit() {
             return Err(match applied {
                 Err(failure) if alone => GroupError::Refused(failure),

@@ -108,7 +108,7 @@ impl RemoteGateway for GiftAccounts {
         let news: News = serde_json::from_slice(body).map_err(|_| invalid("it cannot be read"))?;
         let at = Timestamp::from_timestamp(news.at, 0).ok_or_else(|| invalid("it has no time"))?;
         if (now - at).num_seconds().abs() > TOLERANCE {
-            return Err(invalid("it is not of now"));
+            return Err(invalid("its time is too far from now"));
         }
         let News { number, charge, what, .. } = news;
         Ok(GatewayEvent { id: number, kind: what, at, payment_id: None, reference: Some(charge), foreign: None })

@@ -25,15 +25,15 @@ use shop_core::{Actor, Shop};
 use gateway::{GiftAccounts, SIGNATURE};
 use provider::Provider;
 
-type Told<T = ()> = Result<T, Box<dyn Error>>;
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const SECRET: &[u8] = b"what the provider and the shop share";
 
-fn main() -> Told {
+fn main() -> Outcome {
     run(tell)
 }
 
-fn run(tell: impl Fn(&str)) -> Told {
+fn run(tell: impl Fn(&str)) -> Outcome {
     tokio::runtime::Builder::new_current_thread().build()?.block_on(story(&tell))
 }
 
@@ -59,12 +59,12 @@ struct World {
     watch: Arc<Watch>,
 }
 
-#[expect(clippy::print_stdout, reason = "this program tells a story")]
+#[expect(clippy::print_stdout, reason = "this program prints its steps")]
 fn tell(what: &str) {
     println!("{what}");
 }
 
-async fn story(tell: &impl Fn(&str)) -> Told {
+async fn story(tell: &impl Fn(&str)) -> Outcome {
     let provider = Arc::new(Provider::new(SECRET));
     let gifts = Arc::new(GiftAccounts::new(Arc::clone(&provider), SECRET));
     let watch = Arc::new(Watch(Mutex::new(SystemClock.now())));
@@ -73,16 +73,16 @@ async fn story(tell: &impl Fn(&str)) -> Told {
     let world = World { shop: shop.clone(), watch };
     let method = goods(&shop).await?;
 
-    tell("An order is placed, and the provider's answer is lost.");
+    tell("An order is placed, and the provider's response is lost.");
     provider.lose_responses(1);
     let (buyer, payment) = place(&shop, &method).await?;
     let asked = advance(&shop, &payment).await?;
     must(
         asked.remote.pending_call.is_some() && provider.charges() == 1,
-        "the provider has charged, and the shop does not know",
+        "the provider has charged, and the shop does not know it yet",
     )?;
 
-    tell("The buyer agrees in the provider's app; the provider tells the shop, twice.");
+    tell("The buyer agrees in the provider's app. The provider sends the event twice.");
     let number = provider.find_charge(None, &payment.id.to_string()).ok_or("there is no charge")?.number;
     let now = shop.context().now().timestamp();
     let (signature, body) = provider.agree(&number, now).ok_or("the charge does not wait")?;
@@ -94,20 +94,20 @@ async fn story(tell: &impl Fn(&str)) -> Told {
     let refused = shop.payments().receive_event("gift", &GatewayEventHeaders::new(&forged), &body).await;
     must(refused.is_err_and(|error| error.code() == "invalid_signature"), "a forged message is refused")?;
 
-    tell("The buyer comes back: whatever was lost, the shop finds out.");
+    tell("The buyer comes back. The shop finds out what the lost response said.");
     let paid = settled(&world, &buyer, &payment).await?;
     must(paid.amount_captured == paid.amount && provider.charges() == 1, "it is paid once")?;
     let order = shop.orders().view(&buyer, paid.order_id).await?.order;
     must(order.payment_status == PaymentStatus::Paid, "and so is the order")?;
 
-    tell("Some of the money goes back.");
+    tell("Part of the money is refunded.");
     let part = serde_json::from_value(json!({"amount": "5.00", "reason": "A scratch."}))?;
     shop.payments().refund(&Actor::system(), paid.id, part, None).await?;
     let back = settled(&world, &buyer, &payment).await?;
-    must(back.refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "the provider gave it back")?;
+    must(back.refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "the provider refunded it")?;
     must(back.amount_refunded.0 == 500, "five dollars")?;
 
-    tell("Another order is called off before it is paid: the provider is asked first.");
+    tell("Another order is canceled before it is paid: the shop asks the provider first.");
     let (buyer, payment) = place(&shop, &method).await?;
     advance(&shop, &payment).await?;
     shop.orders().cancel(&buyer, payment.order_id, None).await?;
@@ -116,13 +116,13 @@ async fn story(tell: &impl Fn(&str)) -> Told {
     let order = shop.orders().view(&buyer, voided.order_id).await?.order;
     must(order.status == OrderStatus::Canceled, "and the order canceled")?;
 
-    must(shop.check().await?.is_empty(), "the books balance")?;
-    tell("The books balance.");
+    must(shop.check().await?.is_empty(), "the data is consistent")?;
+    tell("The data is consistent.");
     Ok(())
 }
 
 /// Creates a product, and a shipping method that accepts every country. Returns the method's id.
-async fn goods(shop: &Shop) -> Told<Value> {
+async fn goods(shop: &Shop) -> Outcome<Value> {
     let boss = Actor::system();
     let lamp = json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
     shop.catalog().create_product(&boss, serde_json::from_value(lamp)?).await?;
@@ -134,9 +134,9 @@ async fn goods(shop: &Shop) -> Told<Value> {
 }
 
 /// Places a guest's order for a lamp, to be paid from a gift account.
-async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
-    let wish = serde_json::from_value(json!({"sku": "LAMP"}))?;
-    let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
+async fn place(shop: &Shop, method: &Value) -> Outcome<(Actor, Payment)> {
+    let item = serde_json::from_value(json!({"sku": "LAMP"}))?;
+    let cart = shop.carts().add_item(&Actor::anonymous(), item).await?;
     let token = cart.token.ok_or("a guest gets a token")?;
     let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
     let order_input = json!({
@@ -153,13 +153,13 @@ async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
 }
 
 /// Makes the pending gateway calls of a payment.
-async fn advance(shop: &Shop, payment: &Payment) -> Told<Payment> {
+async fn advance(shop: &Shop, payment: &Payment) -> Outcome<Payment> {
     Ok(shop.payments().advance(payment.id, |_| std::future::ready(())).await?)
 }
 
 /// Advances the clock and runs the worker, which retries failed calls after a few seconds (in a server it runs all the
 /// time). Then the buyer returns from the provider.
-async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Payment> {
+async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Outcome<Payment> {
     for _ in 0..3 {
         world.watch.pass(10);
         world.shop.worker().run_once().await?;
@@ -168,7 +168,7 @@ async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Paymen
     advance(&world.shop, payment).await
 }
 
-fn must(holds: bool, what: &str) -> Told {
+fn must(holds: bool, what: &str) -> Outcome {
     if holds { Ok(()) } else { Err(format!("It should be so: {what}.").into()) }
 }
 

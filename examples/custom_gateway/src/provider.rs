@@ -61,7 +61,7 @@ struct Ledger {
     charges: BTreeMap<String, Charge>,
     /// The charge of each idempotency key: a repeated call with its key has no further effect.
     keys: BTreeMap<String, String>,
-    answers_lost: u32,
+    responses_to_lose: u32,
 }
 
 /// The fake provider.
@@ -78,7 +78,7 @@ impl Provider {
 
     /// Loses the next `count` responses, after executing the calls.
     pub(crate) fn lose_responses(&self, count: u32) {
-        self.ledger().answers_lost = count;
+        self.ledger().responses_to_lose = count;
     }
 
     /// The number of charges ever created.
@@ -111,14 +111,14 @@ impl Provider {
     }
 
     /// Refunds up to the amount that is left of a paid charge.
-    pub(crate) fn refund(&self, key: &str, number: &str, word: &str, cents: i64) -> Result<Charge, Trouble> {
+    pub(crate) fn refund(&self, key: &str, number: &str, refund_id: &str, cents: i64) -> Result<Charge, Trouble> {
         self.once(key, |ledger| match ledger.charges.get_mut(number) {
             Some(charge) if charge.status == Status::Paid => {
                 let back: i64 = charge.returns.iter().map(|(_, cents)| cents).sum();
                 if back + cents > charge.cents {
                     return Err(Trouble::No("So much is not left."));
                 }
-                charge.returns.push((word.to_owned(), cents));
+                charge.returns.push((refund_id.to_owned(), cents));
                 Ok(number.to_owned())
             }
             _ => Err(Trouble::No("Nothing was paid.")),
@@ -149,8 +149,8 @@ impl Provider {
             None => act(&mut ledger)?,
         };
         ledger.keys.insert(key.to_owned(), number.clone());
-        if ledger.answers_lost > 0 {
-            ledger.answers_lost -= 1;
+        if ledger.responses_to_lose > 0 {
+            ledger.responses_to_lose -= 1;
             return Err(Trouble::TimedOut);
         }
         ledger.charges.get(&number).cloned().ok_or(Trouble::No("There is no such charge."))

@@ -46,7 +46,7 @@ async fn story(file: &Path, tell: &impl Fn(&str)) -> Result<()> {
     let query = ProductQuery { search: "lamp read".into(), ..ProductQuery::default() };
     let found = shop.catalog().list_products(&Actor::anonymous(), query, &PageRequest::default()).await?;
     assert_eq!(found.items.len(), 1);
-    tell("Three lamps are on the shelf, and are found by what one remembers of their name.");
+    tell("Three lamps are in stock, and a search for parts of their name finds them.");
 
     let order = guest_orders(&shop, method.id).await?;
     let total = order.order.currency.format_amount(order.order.total);
@@ -54,24 +54,24 @@ async fn story(file: &Path, tell: &impl Fn(&str)) -> Result<()> {
     tell(&format!("A guest orders two: {}, {total}.", order.order.number));
     let late = shop.carts().add_item(&Actor::anonymous(), two_lamps()).await;
     assert!(late.is_err_and(|error| error.code() == "out_of_stock"));
-    tell("The next one wants two as well, and is told the truth: one is left.");
+    tell("The next buyer also wants two, but only one is left.");
 
     drop(shop);
     let shop = open(file).await?;
-    tell("The program ends and begins again.");
-    let payment = order.payments.first().ok_or("an order comes with a payment")?;
+    tell("The program is restarted.");
+    let payment = order.payments.first().ok_or("an order has a payment")?;
     shop.payments().capture(&Actor::system(), payment.id, AmountInput::default(), None).await?;
     let paid = shop.orders().view(&Actor::system(), order.order.id).await?;
     assert_eq!(paid.order.payment_status, PaymentStatus::Paid);
     let problems = shop.check().await?;
     assert!(problems.is_empty(), "{problems:?}");
-    tell("The order is there, its payment is recorded, and the books add up.");
+    tell("The order is still there, its payment is recorded, and the data is consistent.");
     Ok(())
 }
 
 async fn open(file: &Path) -> Result<Shop> {
     let store = Arc::new(custom_store::open(file)?);
-    let secret = b"an example's key; a real one comes from a good source of chance";
+    let secret = b"an example's key; a real one comes from a secure random source";
     Ok(Shop::builder(store, secret).open().await?)
 }
 
@@ -82,7 +82,7 @@ fn two_lamps() -> AddItem {
 /// Places an order as a guest, who is identified by the token of the cart.
 async fn guest_orders(shop: &Shop, method: MethodId) -> Result<OrderView> {
     let cart = shop.carts().add_item(&Actor::anonymous(), two_lamps()).await?;
-    let token = cart.token.ok_or("a new cart comes with its token")?;
+    let token = cart.token.ok_or("a new cart has a token")?;
     let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
     let address = AddressInput {
         first_name: "Grace".into(),
@@ -104,7 +104,7 @@ async fn guest_orders(shop: &Shop, method: MethodId) -> Result<OrderView> {
     Ok(shop.orders().place(&guest, input, None).await?.value.view)
 }
 
-#[expect(clippy::print_stdout, reason = "this program tells a story")]
+#[expect(clippy::print_stdout, reason = "this program prints its steps")]
 fn tell(what: &str) {
     println!("{what}");
 }

@@ -71,7 +71,7 @@ async fn story(file: &Path) -> Result<()> {
     let (shop, store, background) = open(file, &mailer).await?;
     let again = shop.orders().view(&ada, order.order.id).await?;
     assert_eq!(again.order.status, OrderStatus::Completed);
-    tell("The program is started again: the order is still there, and every book adds up.");
+    tell("The program is restarted: the order is still there, and the data is consistent.");
     background.stop()?;
     drop(shop);
     Ok(store.close().await?)
@@ -80,14 +80,14 @@ async fn story(file: &Path) -> Result<()> {
 /// Opens a shop from its storage, a secret and replacements for default parts, and starts its worker.
 async fn open(file: &Path, mailer: &Arc<MemoryMailer>) -> Result<(Shop, Arc<SqliteStore>, Background)> {
     let store = Arc::new(SqliteStore::open(file)?);
-    let secret = b"an example's key; a real one comes from a good source of chance";
+    let secret = b"an example's key; a real one comes from a secure random source";
     let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(mailer) as _).open().await?;
     tell(&format!("The shop opens, with its data in {}.", file.display()));
     let background = Background::start(shop.clone());
     Ok((shop, store, background))
 }
 
-/// Creates the first superuser, as the embedding program may do everything. Later staff sign in like other users.
+/// Creates the first superuser; the embedding program itself may do everything. Staff sign in like other users.
 async fn sign_in_staff(shop: &Shop) -> Result<Actor> {
     let input = SuperuserInput { email: "sam@example.com".into(), password: Secret::from(PASSWORD).into() };
     shop.accounts().create_superuser(&Actor::system(), input).await?;
@@ -114,7 +114,7 @@ async fn stock_the_shelves(shop: &Shop, staff: &Actor) -> Result<()> {
     let method = json!({"name": "Royal Mail 48", "zone_id": zone.id, "carrier": "Royal Mail",
         "rate": {"type": "by_weight", "tiers": [{"up_to": 500, "price": "3.50"}, {"up_to": 2000, "price": "5.25"}]}});
     shop.shipping().create_method(staff, serde_json::from_value(method)?).await?;
-    tell("Sam puts two sizes of tea on the shelf and says what shipping costs.");
+    tell("Sam creates a tea in two sizes and a shipping method.");
     Ok(())
 }
 
@@ -147,7 +147,7 @@ fn mail_to(address: &str, mailer: &MemoryMailer) -> Result<Message> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    Err("no mail came".into())
+    Err("no mail arrived".into())
 }
 
 /// Signs in and resolves the access token to an [`Actor`].
@@ -180,7 +180,7 @@ async fn browse_and_fill_the_cart(shop: &Shop, ada: &Actor) -> Result<()> {
 async fn place_the_order(shop: &Shop, ada: &Actor) -> Result<OrderView> {
     let to = ShippingOptions { country: "GB".into(), ..ShippingOptions::default() };
     let options = shop.carts().shipping_options(ada, to).await?;
-    let method: MethodId = options.first().ok_or("nobody ships there")?.method.id;
+    let method: MethodId = options.first().ok_or("no shipping method serves the country")?.method.id;
     let input = PlaceOrder {
         shipping_address: AddressInput {
             first_name: "Ada".into(),
@@ -214,7 +214,7 @@ async fn place_the_order(shop: &Shop, ada: &Actor) -> Result<OrderView> {
 }
 
 async fn pay(shop: &Shop, staff: &Actor, order: &OrderView) -> Result<()> {
-    let payment = order.payments.first().ok_or("an order comes with a payment")?;
+    let payment = order.payments.first().ok_or("an order has a payment")?;
     shop.payments().capture(staff, payment.id, AmountInput::default(), None).await?;
     let paid = shop.orders().view(staff, order.order.id).await?;
     assert_eq!(paid.order.payment_status, PaymentStatus::Paid);
@@ -235,7 +235,7 @@ async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: Order
         let news = TrackingInput { status: status.into(), description: description.into(), ..TrackingInput::default() };
         shop.shipping().track_shipment(staff, shipment.id, news, None).await?;
         let seen = shop.shipping().tracking(TRACKING_NUMBER).await?;
-        tell(&format!("The parcel {TRACKING_NUMBER} is tracked: {description}."));
+        tell(&format!("The shipment {TRACKING_NUMBER} is tracked: {description}."));
         assert_eq!(seen.newest.events.last().map(|event| event.description.as_str()), Some(description));
     }
     let delivered = shop.orders().view(ada, order_id).await?;
@@ -248,7 +248,7 @@ async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: Order
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "this program tells a story")]
+#[expect(clippy::print_stdout, reason = "this program prints its steps")]
 fn tell(what: &str) {
     println!("{what}");
 }

@@ -24,8 +24,8 @@ pub(crate) struct Rates {
 
 /// One request per product, for at most a thousand products.
 pub(crate) fn product_requests(world: &World) -> Arc<[Bytes]> {
-    let goods = world.goods.iter().take(1_000);
-    goods.map(|good| request("GET", &format!("/catalog/products/{}", good.product), None, "")).collect()
+    let variants = world.variants.iter().take(1_000);
+    variants.map(|sold| request("GET", &format!("/catalog/products/{}", sold.product), None, "")).collect()
 }
 
 /// Measures both servers on one file in alternating rounds.

@@ -40,9 +40,9 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     let copy = file.with_extension("served");
     store.backup(&copy)?;
     let server = Server::shop(&copy).await?;
-    let beside = SqliteStore::open(&copy)?;
+    let own_store = SqliteStore::open(&copy)?;
     let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
-    let sku = world.goods.first().ok_or("nothing is sold")?.sku.clone();
+    let sku = world.variants.first().ok_or("nothing is sold")?.sku.clone();
     let tokens = tokens(&customers)?;
     let post = |path: &str, body: serde_json::Value| -> Arc<[Bytes]> {
         let body = body.to_string();
@@ -57,7 +57,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
         world.fill_carts(store.as_ref(), &customers, Demand::Spread).await?;
         let added = add(&shop, &sku, &customers).await?;
         let placed = place(&shop, &order_input, &customers).await?;
-        world.fill_carts(&beside, &customers, Demand::Spread).await?;
+        world.fill_carts(&own_store, &customers, Demand::Spread).await?;
         let times = [
             added,
             send_all(server.address, CALLERS, &items).await?,
@@ -71,7 +71,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     let [added, posted, placed, ordered] = rates.map(median);
     let memory = server.peak_memory()?;
     drop(server);
-    beside.close().await?;
+    own_store.close().await?;
     std::fs::remove_file(&copy)?;
     Ok(Rates { items: (added, posted), orders: (placed, ordered), memory })
 }

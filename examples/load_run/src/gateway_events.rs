@@ -20,11 +20,11 @@ use crate::support::world::{Customer, Demand, World};
 use crate::table::{median, percentile};
 
 /// The target: acknowledged events per second.
-pub(crate) const WANTED: u32 = 1_000;
+pub(crate) const TARGET: u32 = 1_000;
 /// Events sent per second. It is above the target because a round ends only with the last acknowledgement.
 const SENT: u32 = 1_100;
 /// Connections that send events.
-const POSTMEN: u32 = 32;
+const SENDERS: u32 = 32;
 /// Connections for each of the catalog and the cart requests.
 const BROWSERS: u32 = 8;
 /// Cart items added per second.
@@ -53,30 +53,30 @@ pub(crate) async fn measure(
     store.backup(&copy)?;
     let stripe = Stub::start()?;
     let server = Server::shop_with_cards(&copy, &stripe).await?;
-    let beside = SqliteStore::open(&copy)?;
+    let own_store = SqliteStore::open(&copy)?;
     let customers: Arc<[Customer]> = world.customers.iter().take(ORDERS).copied().collect();
     let tokens = checkout::tokens(&customers)?;
-    world.fill_carts(&beside, &customers, Demand::Spread).await?;
-    beside.close().await?;
+    world.fill_carts(&own_store, &customers, Demand::Spread).await?;
+    own_store.close().await?;
     place(&server, &stripe, world, &tokens).await?;
 
     let products = product_requests(world);
-    let sku = world.goods.first().ok_or("nothing is sold")?.sku.clone();
+    let sku = world.variants.first().ok_or("nothing is sold")?.sku.clone();
     let item = serde_json::json!({"sku": sku, "quantity": 1}).to_string();
     let items: Arc<[Bytes]> = tokens.iter().map(|token| request("POST", "/cart/items/", Some(token), &item)).collect();
     let (mut rates, mut tails) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let letters = letters(&stripe, length)?;
-        let posting = async {
-            let each = f64::from(SENT) / f64::from(POSTMEN);
+        let events = events(&stripe, length)?;
+        let sending = async {
+            let each = f64::from(SENT) / f64::from(SENDERS);
             let started = Instant::now();
-            let times = try_join_all(letters.iter().map(|own| pace(server.address, 1, own, each, length))).await?;
+            let times = try_join_all(events.iter().map(|own| pace(server.address, 1, own, each, length))).await?;
             // A server that cannot keep up finishes late, which lowers the rate.
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((times.concat(), started.elapsed()))
         };
-        let looking = pace(server.address, BROWSERS, &products, capacity / 5.0, length);
+        let browsing = pace(server.address, BROWSERS, &products, capacity / 5.0, length);
         let adding = pace(server.address, BROWSERS, &items, ADDED, length);
-        let ((times, took), _, _) = tokio::try_join!(posting, looking, adding)?;
+        let ((times, took), _, _) = tokio::try_join!(sending, browsing, adding)?;
         rates.push(orders::rate(times.len(), took));
         tails.push(percentile(times, 99));
     }
@@ -100,22 +100,22 @@ async fn place(server: &Server, stripe: &Stub, world: &World, tokens: &[String])
 }
 
 /// The distinct events of a round, divided among the connections.
-fn letters(stripe: &Stub, length: Duration) -> Result<Vec<Arc<[Bytes]>>> {
+fn events(stripe: &Stub, length: Duration) -> Result<Vec<Arc<[Bytes]>>> {
     let payments = stripe.payments();
     // Two extra, because a round may take slightly longer.
-    let each = usize::try_from(length.as_millis() * u128::from(SENT) / 1_000 / u128::from(POSTMEN))? + 2;
+    let each = usize::try_from(length.as_millis() * u128::from(SENT) / 1_000 / u128::from(SENDERS))? + 2;
     let mut payments = payments.iter().cycle();
     let mut share = || -> Result<Arc<[Bytes]>> {
         let mut own = Vec::with_capacity(each);
         for payment in payments.by_ref().take(each) {
-            own.push(letter(&stripe.event("payment_intent.succeeded", payment)));
+            own.push(event_request(&stripe.event("payment_intent.succeeded", payment)));
         }
         if own.is_empty() { Err("nothing was paid".into()) } else { Ok(own.into()) }
     };
-    (0..POSTMEN).map(|_| share()).collect()
+    (0..SENDERS).map(|_| share()).collect()
 }
 
-fn letter(event: &SignedEvent) -> Bytes {
+fn event_request(event: &SignedEvent) -> Bytes {
     let mut text = String::from("POST /payments/webhooks/stripe/ HTTP/1.1\r\nHost: shop.test\r\n");
     let _ = write!(text, "Content-Type: application/json\r\nStripe-Signature: {}\r\n", event.signature);
     let _ = write!(text, "Content-Length: {}\r\n\r\n{}", event.body.len(), event.body);

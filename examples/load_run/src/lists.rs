@@ -29,7 +29,7 @@ struct Times {
 }
 
 /// The pair of times with the greatest ratio of the second to the first.
-fn dearest(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+fn worst(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
     pairs.into_iter().max_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0))).unwrap_or_default()
 }
 
@@ -44,9 +44,9 @@ pub(crate) async fn measure(
     let of_both = products([small, large], rounds).await?;
     let of_large: Vec<_> = of_both.iter().map(|[_, large]| *large).collect();
     let of_staff = of_staff(large.0, scale.large_orders, rounds).await?;
-    let to_cursor = |lists: &[Times]| dearest(lists.iter().map(|list| (list.cursor, list.first)));
-    let far_to_first = |lists: &[Times]| dearest(lists.iter().map(|list| (list.first, list.far)));
-    let to_small = dearest(of_both.iter().map(|[small, large]| (small.first, large.first)));
+    let to_cursor = |lists: &[Times]| worst(lists.iter().map(|list| (list.cursor, list.first)));
+    let far_to_first = |lists: &[Times]| worst(lists.iter().map(|list| (list.first, list.far)));
+    let to_small = worst(of_both.iter().map(|[small, large]| (small.first, large.first)));
     let row = |what: String, (bare, ours), most| figure(&what, bare, ours, "ms", Target::AtMost(most));
     let products = format!("the slowest of five lists of 100,000 products on {store}");
     let staff = format!("the slowest of six lists of staff with 1,000,000 orders on {store}");
@@ -61,15 +61,15 @@ pub(crate) async fn measure(
 
 /// Writes stock movements, for all variants in turn.
 pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize) -> Result<()> {
-    let goods: Vec<_> = world.goods.iter().cycle().take(movements).collect();
-    for goods in goods.chunks(4_000) {
+    let variants: Vec<_> = world.variants.iter().cycle().take(movements).collect();
+    for variants in variants.chunks(4_000) {
         let mut context = shop.context();
         let mut batch = Batch::new(&mut context);
-        for good in goods {
+        for sold in variants {
             batch.write(InventoryWrite::Movement(Movement {
                 id: context.id(),
-                variant_id: good.variant,
-                sku: good.sku.clone(),
+                variant_id: sold.variant,
+                sku: sold.sku.clone(),
                 location_id: world.location,
                 delta: 1,
                 reason: MovementReason::Received,

@@ -42,7 +42,7 @@ fn in_postgres(given: Option<String>, tell: impl Fn(&str)) -> Result<(), Box<dyn
     })
 }
 
-#[expect(clippy::print_stdout, reason = "this program tells a story")]
+#[expect(clippy::print_stdout, reason = "this program prints its steps")]
 fn tell(what: &str) {
     println!("{what}");
 }

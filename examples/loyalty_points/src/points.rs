@@ -31,7 +31,7 @@ pub(crate) enum Refused {
     #[error(transparent)]
     Shop(#[from] shop_core::Error),
     /// The customer spends more points than they have.
-    #[error("there are not so many points")]
+    #[error("the customer has too few points")]
     TooFewPoints,
     /// The program's rows could not be written or read.
     #[error("the points could not be booked")]
@@ -47,7 +47,7 @@ pub(crate) trait Loyalty {
     fn mailer(&self) -> &MemoryMailer;
 
     /// Places an order for the caller's cart and books its points, or does neither.
-    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
+    async fn order(&self, request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused>;
 
     /// The points that a customer has.
     async fn balance(&self, customer: UserId) -> Result<i64, Refused>;

@@ -52,7 +52,7 @@ impl Points {
         let pool = PgPool::connect(url).await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
         let mailer = Arc::new(MemoryMailer::new());
-        let secret = b"an example's key; a real one comes from a good source of chance";
+        let secret = b"an example's key; a real one comes from a secure random source";
         let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(&mailer) as _).open().await?;
         Ok(Self { shop, store, pool, mailer })
     }
@@ -85,17 +85,17 @@ impl Loyalty for Points {
         &self.mailer
     }
 
-    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
+    async fn order(&self, request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
-        let mut prepared = order_request.prepare(&self.shop).await?;
+        let mut prepared = request.prepare(&self.shop).await?;
         // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
-            let booking = Booking::of(&prepared.reply.value.view.order, order_request.spend);
+            let booking = Booking::of(&prepared.reply.value.view.order, request.spend);
             match self.submit(&prepared.batch, booking.as_ref()).await {
                 Ok(()) => break,
                 Err(Failed::Program(refused)) => return Err(refused),
                 Err(Failed::Shop(error)) => match retries.after(error)? {
-                    Next::Prepare => prepared = order_request.prepare(&self.shop).await?,
+                    Next::Prepare => prepared = request.prepare(&self.shop).await?,
                     Next::Submit => {}
                     Next::Done => break,
                 },

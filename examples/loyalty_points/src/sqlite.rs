@@ -42,7 +42,7 @@ impl Points {
         // The shop creates the file first; then the program adds its tables.
         store.transaction(|tables| tables.execute_batch(TABLES)).await?;
         let mailer = Arc::new(MemoryMailer::new());
-        let secret = b"an example's key; a real one comes from a good source of chance";
+        let secret = b"an example's key; a real one comes from a secure random source";
         let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(&mailer) as _).open().await?;
         Ok(Self { shop, store, mailer })
     }
@@ -57,18 +57,18 @@ impl Loyalty for Points {
         &self.mailer
     }
 
-    async fn order(&self, order_request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
+    async fn order(&self, request: &OrderWithPoints<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
-        let mut prepared = order_request.prepare(&self.shop).await?;
+        let mut prepared = request.prepare(&self.shop).await?;
         // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
-            let booking = Booking::of(&prepared.reply.value.view.order, order_request.spend);
+            let booking = Booking::of(&prepared.reply.value.view.order, request.spend);
             let book = move |tables: &Connection| booking.map_or(Ok(()), |booking| book(tables, &booking));
             match self.store.commit_with(Arc::clone(&prepared.batch), book).await {
                 Ok(()) => break,
                 Err(CommitWithError::Host(refused)) => return Err(refused),
                 Err(CommitWithError::Commit(error)) => match retries.after(error)? {
-                    Next::Prepare => prepared = order_request.prepare(&self.shop).await?,
+                    Next::Prepare => prepared = request.prepare(&self.shop).await?,
                     Next::Submit => {}
                     Next::Done => break,
                 },

@@ -61,7 +61,7 @@ pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<
     assert_eq!(booked.len(), page.items.len(), "a booking has its order");
     let problems = points.shop().check().await?;
     assert!(problems.is_empty(), "{problems:?}");
-    tell("  Every order has its booking, every booking its order, and the shop's books add up.");
+    tell("  Every order has its booking, every booking its order, and the shop's data is consistent.");
     Ok(())
 }
 
@@ -72,8 +72,8 @@ async fn race_for_the_rest(points: &impl Loyalty, method: MethodId) -> Result<()
         fill_the_cart(points, &actor, 1).await?;
         people.push((actor, id));
     }
-    let order_input: Vec<_> = people.iter().map(|(actor, _)| order_request(actor, method, 0, None)).collect();
-    let outcomes = join_all(order_input.iter().map(|order_request| points.order(order_request))).await;
+    let requests: Vec<_> = people.iter().map(|(actor, _)| order_request(actor, method, 0, None)).collect();
+    let outcomes = join_all(requests.iter().map(|request| points.order(request))).await;
     let mut served = 0;
     for (outcome, (_, id)) in outcomes.into_iter().zip(people) {
         match outcome {
@@ -104,8 +104,8 @@ async fn stock_the_shelves(points: &impl Loyalty) -> Result<MethodId> {
 }
 
 async fn fill_the_cart(points: &impl Loyalty, buyer: &Actor, quantity: i64) -> Result<()> {
-    let order_request = AddItem { sku: "POT".into(), quantity: quantity.into(), ..AddItem::default() };
-    points.shop().carts().add_item(buyer, order_request).await?;
+    let item = AddItem { sku: "POT".into(), quantity: quantity.into(), ..AddItem::default() };
+    points.shop().carts().add_item(buyer, item).await?;
     Ok(())
 }
 
@@ -143,7 +143,7 @@ async fn customer(points: &impl Loyalty, email: &str) -> Result<(Actor, UserId)>
 }
 
 fn code(mailer: &MemoryMailer, email: &str) -> Result<String> {
-    let mail = mailer.last_to(email).ok_or("no mail came")?;
+    let mail = mailer.last_to(email).ok_or("no mail arrived")?;
     let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
     Ok(mail.text.lines().map(str::trim).find(is_code).ok_or("no code in the mail")?.to_owned())
 }

@@ -29,7 +29,7 @@ pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
 }
 
 /// If a store offers a snapshot, later commits are not visible in it, and nothing can be committed to it.
-pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
+pub(super) async fn a_snapshot_stays_as_it_was(mut lab: Lab) -> CaseResult {
     let (before, after) = (lab.product("Before"), lab.product("After"));
     accepted(lab.commit([insert(&before)]).await)?;
     let Some(snapshot) = lab.store.read_snapshot().await? else { return Ok(()) };
@@ -46,7 +46,7 @@ pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
     }
     let location = lab.location();
     let late = lab.batch([insert(&location)]);
-    check(snapshot.commit(std::sync::Arc::new(late)).await.is_err(), "a commit to a moment that has passed")?;
+    check(snapshot.commit(std::sync::Arc::new(late)).await.is_err(), "a snapshot accepted a commit")?;
     same(&lab.store.locations().await?, &vec![])
 }
 
@@ -90,7 +90,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
     let second = world.product.variants.last().cloned().unwrap_or_else(|| world.variant());
     let added = tracked_level(&world.product, &second, &world.location, 1);
     let (movement, reservation) = (lab.movement(&level, 1), lab.reservation(&world.order, &level));
-    let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.idempotency_record());
+    let (event, delivery, record) = (lab.event(), lab.delivery("shop", user.id.0), lab.idempotency_record());
     let (webhook, details) = (lab.webhook(), lab.details());
     let (variant_id, location_id) = (level.variant_id, level.location_id);
     let writes = vec![
@@ -121,7 +121,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         insert(&delivery),
         insert(&webhook),
         insert(&details),
-        answer.clone().into(),
+        record.clone().into(),
     ];
     macro_rules! seen {
         ($($(let $name:ident = $value:expr;)* |$store:ident| $seen:expr,)+) => {
@@ -170,7 +170,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         let id = delivery.id; |store| store.delivery(id).await?.is_some(),
         let id = webhook.id; |store| store.webhook(id).await?.is_some(),
         |store| store.shop_details().await?.is_some(),
-        let key = answer.key; |store| store.idempotency_record(&key).await?.is_some(),
+        let key = record.key; |store| store.idempotency_record(&key).await?.is_some(),
     };
     Everything { writes, seen }
 }
@@ -215,8 +215,8 @@ pub(super) async fn a_batch_happens_once(mut lab: Lab) -> CaseResult {
     accepted(lab.submit(batch.clone()).await)?;
     // Checked before anything else.
     refused(lab.submit(batch.clone()).await, Conflict::Exists(Unique::Operation))?;
-    let require = vec![Precondition::Version(Entity::User, user.id.0, 9)];
-    let stale = Batch { preconditions: require, ..batch.clone() };
+    let preconditions = vec![Precondition::Version(Entity::User, user.id.0, 9)];
+    let stale = Batch { preconditions, ..batch.clone() };
     refused(lab.submit(stale).await, Conflict::Exists(Unique::Operation))?;
     let other = Batch { writes: vec![insert(&lab.user())], ..batch };
     refused(lab.submit(other).await, Conflict::Exists(Unique::Operation))?;
@@ -336,6 +336,6 @@ pub(super) async fn a_large_batch_passes(mut lab: Lab) -> CaseResult {
     let writes: Vec<_> = people.iter().chain(&taken).map(insert).collect();
     refused(lab.commit(writes).await, Conflict::Exists(Unique::Id(Entity::User)))?;
     accepted(lab.commit(people.iter().map(insert)).await)?;
-    let last = people.pop().ok_or_else(|| CaseFailure::new("nobody"))?;
+    let last = people.pop().ok_or_else(|| CaseFailure::new("there is no user"))?;
     same(&lab.store.user(last.id).await?, &Some(last))
 }

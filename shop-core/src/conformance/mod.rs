@@ -167,7 +167,7 @@ macro_rules! __conformance_cases {
         $($then)+! {
             batch: [
                 an_empty_store_answers,
-                one_moment_stays_as_it_was,
+                a_snapshot_stays_as_it_was,
                 the_fingerprint_of_the_key_is_kept,
                 a_batch_is_applied_whole_or_not_at_all,
                 a_batch_happens_once,
@@ -259,7 +259,7 @@ macro_rules! __conformance_cases {
                 refunds_have_ids_of_their_own,
                 payments_are_found_by_order,
                 payments_are_found_by_reference,
-                payments_to_look_at_come_by_their_time,
+                payments_due_for_poll_come_in_order,
                 payments_are_filtered,
                 payments_are_paged,
             ]
@@ -271,11 +271,11 @@ macro_rules! __conformance_cases {
                 zones_live,
                 methods_live,
                 a_method_needs_its_zone,
-                the_tariff_is_read_whole,
+                shipping_rates_are_read_whole,
                 zones_and_methods_are_paged,
                 parcels_live,
-                parcels_are_found,
-                parcels_are_paged,
+                shipments_are_found,
+                shipments_are_paged,
             ]
             inventory: [
                 locations_live,
@@ -304,7 +304,7 @@ macro_rules! __conformance_cases {
                 deliveries_live,
                 every_mail_comes_back,
                 deliveries_of_one_thing_wait_in_line,
-                answers_are_kept_under_their_key,
+                idempotency_records_are_found_by_their_key,
                 what_is_done_is_forgotten,
                 what_was_given_up_is_forgotten_later,
                 sessions_that_are_over_are_forgotten,
@@ -340,7 +340,7 @@ macro_rules! __conformance_cases {
                 a_limit_of_uses_is_reached_and_not_passed,
                 uses_that_come_and_go_add_up,
                 a_cart_becomes_one_order,
-                a_key_has_one_answer,
+                a_key_has_one_record,
                 one_submission_happens_once,
                 a_name_is_taken_once,
                 an_address_book_is_filled_up_to_its_limit,

@@ -57,9 +57,9 @@ pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResu
     accepted(lab.commit([relayed(&first)]).await)?;
     same(&lab.store.unrelayed_events(100).await?, &events)?;
     // An event has no version.
-    let require = [Precondition::Version(Entity::Event, second.id.0, 1)];
+    let preconditions = [Precondition::Version(Entity::Event, second.id.0, 1)];
     let harmless = lab.idempotency_record();
-    refused(lab.commit_if(require, [harmless.into()]).await, stale(&second))
+    refused(lab.commit_if(preconditions, [harmless.into()]).await, stale(&second))
 }
 
 pub(super) async fn deliveries_live(mut lab: Lab) -> CaseResult {
@@ -128,7 +128,7 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
     let store = lab.store.clone();
     same(&store.next_due("shop").await?, &None)?;
     same(&store.due_deliveries("shop", far_away(), 10).await?, &vec![])?;
-    // The first in line is due late; the one behind it would be due earlier.
+    // The first delivery is due late; the next one would be due earlier.
     let slow = Delivery { due_at: lab.after(60), ..lab.delivery("shop", order) };
     let behind = Delivery { due_at: lab.after(1), ..lab.delivery("shop", order) };
     let other_receiver = Delivery { due_at: lab.after(20), ..lab.delivery("mail", order) };
@@ -164,18 +164,18 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
     same(&store.next_due("mail").await?, &Some(other_receiver.due_at))
 }
 
-pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult {
-    let answer = lab.idempotency_record();
-    let answer =
-        IdempotencyRecord { fingerprint: [255; 32], outcome: wild().repeat(500), created_at: far_away(), ..answer };
-    accepted(lab.commit([answer.clone().into()]).await)?;
+pub(super) async fn idempotency_records_are_found_by_their_key(mut lab: Lab) -> CaseResult {
+    let record = lab.idempotency_record();
+    let record =
+        IdempotencyRecord { fingerprint: [255; 32], outcome: wild().repeat(500), created_at: far_away(), ..record };
+    accepted(lab.commit([record.clone().into()]).await)?;
     let store = lab.store.clone();
-    same(&store.idempotency_record(&answer.key).await?, &Some(answer.clone()))?;
-    let twin = IdempotencyRecord { outcome: "other".to_owned(), fingerprint: [2; 32], ..answer.clone() };
+    same(&store.idempotency_record(&record.key).await?, &Some(record.clone()))?;
+    let twin = IdempotencyRecord { outcome: "other".to_owned(), fingerprint: [2; 32], ..record.clone() };
     refused(lab.commit([twin.into()]).await, Conflict::Exists(Unique::IdempotencyRecord))?;
-    same(&store.idempotency_record(&answer.key).await?, &Some(answer.clone()))?;
+    same(&store.idempotency_record(&record.key).await?, &Some(record.clone()))?;
     // Each part of the key counts, byte by byte.
-    let key = answer.key.clone();
+    let key = record.key.clone();
     let others = [
         IdempotencyRecordKey { caller: "user:2".to_owned(), ..key.clone() },
         IdempotencyRecordKey { operation: "orders.cancel".to_owned(), ..key.clone() },
@@ -184,7 +184,7 @@ pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult
     ];
     for key in others {
         same(&store.idempotency_record(&key).await?, &None)?;
-        let other = IdempotencyRecord { key, ..answer.clone() };
+        let other = IdempotencyRecord { key, ..record.clone() };
         accepted(lab.commit([other.clone().into()]).await)?;
         same(&store.idempotency_record(&other.key).await?, &Some(other))?;
     }
@@ -225,26 +225,26 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     for status in [DeliveryStatus::Done, DeliveryStatus::Dead, DeliveryStatus::Pending] {
         old.push(Delivery { status, ..lab.delivery("shop", subject) });
     }
-    let (old_answer, old_event, waiting) = (lab.idempotency_record(), lab.event(), lab.event());
-    let writes = old.iter().map(insert).chain([old_answer.clone().into(), tell(&old_event), tell(&waiting)]);
+    let (old_record, old_event, waiting) = (lab.idempotency_record(), lab.event(), lab.event());
+    let writes = old.iter().map(insert).chain([old_record.clone().into(), tell(&old_event), tell(&waiting)]);
     let old_batch = lab.batch(writes.chain([relayed(&old_event)]));
     accepted(lab.submit(old_batch.clone()).await)?;
     lab.tick();
     let limit = lab.now();
     let new = Delivery { status: DeliveryStatus::Done, ..lab.delivery("shop", subject) };
-    let (new_answer, new_event) = (lab.idempotency_record(), lab.event());
-    let new_batch = lab.batch([insert(&new), new_answer.clone().into(), tell(&new_event), relayed(&new_event)]);
+    let (new_record, new_event) = (lab.idempotency_record(), lab.event());
+    let new_batch = lab.batch([insert(&new), new_record.clone().into(), tell(&new_event), relayed(&new_event)]);
     accepted(lab.submit(new_batch.clone()).await)?;
 
     // Slightly too early: the old ones are exactly as old as the limit.
     let before = limit - TimeDelta::seconds(1);
     accepted(lab.commit([forget(before)]).await)?;
-    same(&store.idempotency_record(&old_answer.key).await?, &Some(old_answer.clone()))?;
+    same(&store.idempotency_record(&old_record.key).await?, &Some(old_record.clone()))?;
     refused(lab.submit(old_batch.clone()).await, Conflict::Exists(Unique::Operation))?;
 
     accepted(lab.commit([forget(limit)]).await)?;
-    same(&store.idempotency_record(&old_answer.key).await?, &None)?;
-    same(&store.idempotency_record(&new_answer.key).await?, &Some(new_answer))?;
+    same(&store.idempotency_record(&old_record.key).await?, &None)?;
+    same(&store.idempotency_record(&new_record.key).await?, &Some(new_record))?;
     for delivery in old {
         let wanted = (delivery.status != DeliveryStatus::Done).then(|| delivery.clone());
         same(&store.delivery(delivery.id).await?, &wanted)?;
@@ -254,7 +254,10 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     // The event is deleted completely, so its id is free. The old batch's operation id is free too, but the ids of its
     // remaining rows are not, so the reused batch has other writes.
     accepted(lab.commit([tell(&old_event)]).await)?;
-    check(store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id), "the event is told again")?;
+    check(
+        store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id),
+        "an event with a freed id is not waiting",
+    )?;
     refused(lab.commit([tell(&new_event)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
     let again = lab.idempotency_record();
     let reused = crate::batch::Batch { writes: vec![again.into()], ..old_batch };

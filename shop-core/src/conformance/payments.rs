@@ -143,7 +143,7 @@ pub(super) async fn payments_are_found_by_reference(mut lab: Lab) -> CaseResult 
     same(&store.payment_by_reference("stripe", &wild()).await?, &None)
 }
 
-pub(super) async fn payments_to_look_at_come_by_their_time(mut lab: Lab) -> CaseResult {
+pub(super) async fn payments_due_for_poll_come_in_order(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let now = lab.now();
     let due = |lab: &mut Lab, seconds: Option<i64>| {
@@ -159,8 +159,8 @@ pub(super) async fn payments_to_look_at_come_by_their_time(mut lab: Lab) -> Case
     same(&store.payments_due_for_poll(now, 10).await?, &all)?;
     same(&store.payments_due_for_poll(now, 2).await?, &vec![long_due.clone(), as_long.clone()])?;
     same(&store.payments_due_for_poll(now - TimeDelta::seconds(10), 10).await?, &vec![])?;
-    let looked = next(&long_due, |payment| payment.remote.poll_at = None);
-    accepted(lab.commit([update(&looked)]).await)?;
+    let polled = next(&long_due, |payment| payment.remote.poll_at = None);
+    accepted(lab.commit([update(&polled)]).await)?;
     same(&store.payments_due_for_poll(now, 10).await?, &vec![as_long, now_due])
 }
 

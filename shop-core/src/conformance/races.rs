@@ -136,19 +136,19 @@ pub(super) async fn a_cart_becomes_one_order(mut lab: Lab) -> CaseResult {
     winners(lab.race_batches(batches).await, 1, Conflict::Exists(Unique::OrderOfCart))
 }
 
-pub(super) async fn a_key_has_one_answer(mut lab: Lab) -> CaseResult {
+pub(super) async fn a_key_has_one_record(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = stock(&mut lab, &world, 100).await?;
-    let answer = lab.idempotency_record();
+    let record = lab.idempotency_record();
     let mut batches = Vec::new();
     for number in 0..RACERS {
-        let answer = IdempotencyRecord { outcome: number.to_string(), ..answer.clone() };
-        batches.push(lab.batch([take(&level, 1), answer.into()]));
+        let record = IdempotencyRecord { outcome: number.to_string(), ..record.clone() };
+        batches.push(lab.batch([take(&level, 1), record.into()]));
     }
     let outcomes = lab.race_batches(batches).await;
     let winner = outcomes.iter().position(Result::is_ok).unwrap_or(RACERS);
     winners(outcomes, 1, Conflict::Exists(Unique::IdempotencyRecord))?;
-    let kept = lab.store.idempotency_record(&answer.key).await?;
+    let kept = lab.store.idempotency_record(&record.key).await?;
     same(&kept.map(|kept| kept.outcome), &Some(winner.to_string()))?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![StockLevel { reserved: 1, ..level }])
 }
@@ -251,7 +251,7 @@ pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseR
                         outcome => return accepted(outcome).map(|()| true),
                     }
                 }
-                Err(CaseFailure::new("somebody always won before"))
+                Err(CaseFailure::new("another caller won every attempt"))
             }
             .boxed(),
         );

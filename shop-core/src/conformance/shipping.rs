@@ -156,7 +156,7 @@ pub(super) async fn a_method_needs_its_zone(mut lab: Lab) -> CaseResult {
     same(&lab.store.method(method.id).await?, &None)
 }
 
-pub(super) async fn the_tariff_is_read_whole(mut lab: Lab) -> CaseResult {
+pub(super) async fn shipping_rates_are_read_whole(mut lab: Lab) -> CaseResult {
     same(&lab.store.shipping_rates().await?, &(vec![], vec![]))?;
     let (home, world) = (lab.zone(), lab.zone());
     let methods = vec![
@@ -218,7 +218,7 @@ pub(super) async fn parcels_live(mut lab: Lab) -> CaseResult {
     life(&mut lab, first, second, Ends::Never, async |store| store.shipment(id).await).await
 }
 
-pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
+pub(super) async fn shipments_are_found(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let (cart, other) = lab.order(&world.product);
     accepted(lab.commit([insert(&cart), insert(&other)]).await)?;
@@ -270,7 +270,7 @@ pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
     Ok(())
 }
 
-pub(super) async fn parcels_are_paged(mut lab: Lab) -> CaseResult {
+pub(super) async fn shipments_are_paged(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let mut shipments = Vec::new();
     for number in 0..7 {

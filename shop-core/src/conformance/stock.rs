@@ -282,16 +282,16 @@ pub(super) async fn settings_keep_the_counts(mut lab: Lab) -> CaseResult {
 pub(super) async fn an_untracked_level_can_be_required(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = tracked_level(&world.product, &world.variant(), &world.location, 0);
-    let require = [Precondition::Untracked(level.variant_id, level.location_id)];
+    let preconditions = [Precondition::Untracked(level.variant_id, level.location_id)];
     let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
     let harmless = |lab: &mut Lab| [Write::from(lab.idempotency_record())];
     let write = harmless(&mut lab);
-    refused(lab.commit_if(require, write).await, conflict)?;
+    refused(lab.commit_if(preconditions, write).await, conflict)?;
     accepted(lab.commit([add(&level)]).await)?;
     let write = harmless(&mut lab);
-    refused(lab.commit_if(require, write).await, conflict)?;
+    refused(lab.commit_if(preconditions, write).await, conflict)?;
     let untracked = StockSettings { tracked: Some(false), ..settings_of(&level) };
     accepted(lab.commit([InventoryWrite::Settings(untracked).into()]).await)?;
     let write = harmless(&mut lab);
-    accepted(lab.commit_if(require, write).await)
+    accepted(lab.commit_if(preconditions, write).await)
 }

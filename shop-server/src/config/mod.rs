@@ -33,7 +33,7 @@ pub(crate) use warnings::warnings;
 
 /// The complete configuration, with all rules already applied.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own, on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate variable, on or off")]
 pub struct Config {
     /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes a response body.
     pub debug: bool,

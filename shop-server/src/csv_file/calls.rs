@@ -54,7 +54,7 @@ impl Lines {
 
 /// The calls in progress: first looked up, then imported, each in the order of the file.
 pub(super) struct Calls {
-    target: ImportDestination,
+    destination: ImportDestination,
     /// The slugs that rows of the file give explicitly.
     reserved: Arc<HashSet<String>>,
     sequence: Sequence,
@@ -84,9 +84,9 @@ struct Call {
 
 impl Calls {
     /// Starts with no calls.
-    pub(super) fn new(target: ImportDestination, reserved: HashSet<String>) -> Self {
+    pub(super) fn new(destination: ImportDestination, reserved: HashSet<String>) -> Self {
         let (ahead, under_way) = (VecDeque::new(), VecDeque::new());
-        Self { target, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way, held: 0 }
+        Self { destination, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way, held: 0 }
     }
 
     /// Adds lines that are refused without a call.
@@ -103,7 +103,7 @@ impl Calls {
     pub(super) fn product(&mut self, lines: Lines, rows: Vec<Cells>) {
         let size = rows.iter().map(Cells::size).sum();
         self.held += size;
-        let (shop, rows) = (self.target.shop.clone(), Arc::new(rows));
+        let (shop, rows) = (self.destination.shop.clone(), Arc::new(rows));
         let look = Arc::clone(&rows);
         let found = tokio::spawn(async move { shop.catalog().find_imported(&Actor::system(), &look).await });
         self.sequence.announce();
@@ -114,12 +114,12 @@ impl Calls {
     pub(super) fn stock(&mut self, line: u64, row: Cells, key: IdempotencyKey) {
         let size = row.size();
         self.held += size;
-        let target = self.target.clone();
+        let destination = self.destination.clone();
         let keys = vec![row.get("sku").unwrap_or_default().trim().to_owned()];
         self.sequence.announce();
-        let call = self.call(keys, async move |_| match &target.dry_run {
+        let call = self.call(keys, async move |_| match &destination.dry_run {
             Some(dry_run) => dry_run.import_stock(&Actor::system(), &row, Some(&key)).await,
-            None => target.shop.inventory().import_stock(&Actor::system(), &row, Some(&key)).await,
+            None => destination.shop.inventory().import_stock(&Actor::system(), &row, Some(&key)).await,
         });
         self.under_way.push_back(PendingLines { lines: Lines::one(line), size, work: Ok(call) });
     }
@@ -132,8 +132,8 @@ impl Calls {
     pub(super) async fn next(&mut self, is_end: bool) -> Result<Option<(Lines, Imported)>, BoxError> {
         let (ahead, under_way) = if is_end { (0, 0) } else { (AHEAD, UNDER_WAY) };
         while self.ahead.len() > if self.held > MEMORY { 0 } else { ahead } {
-            let Some(step) = self.ahead.pop_front() else { break };
-            self.enter(step).await?;
+            let Some(pending) = self.ahead.pop_front() else { break };
+            self.enter(pending).await?;
             if self.under_way.len() > UNDER_WAY {
                 break;
             }
@@ -156,25 +156,25 @@ impl Calls {
 
     /// Waits for all calls in progress, whatever their results.
     pub(super) async fn settle(&mut self) {
-        for step in self.under_way.drain(..) {
-            if let Ok(call) = step.work {
+        for pending in self.under_way.drain(..) {
+            if let Ok(call) = pending.work {
                 let _ = call.done.await;
             }
         }
     }
 
     /// Starts the import of a product that was looked up.
-    async fn enter(&mut self, step: PendingLines<LookUp>) -> Result<(), BoxError> {
-        let PendingLines { lines, size, work } = step;
+    async fn enter(&mut self, pending: PendingLines<LookUp>) -> Result<(), BoxError> {
+        let PendingLines { lines, size, work } = pending;
         let work = match work {
             Ok(LookUp { rows, found }) => {
                 let found = found.await?.map_err(|why| stopped(&lines, &why))?;
-                let (target, reserved) = (self.target.clone(), Arc::clone(&self.reserved));
+                let (destination, reserved) = (self.destination.clone(), Arc::clone(&self.reserved));
                 let keys = found.keys(&rows);
                 Ok(self.call(keys, async move |is_fresh| {
                     let (actor, reserved) = (Actor::system(), |slug: &str| reserved.contains(slug));
-                    let catalog = target.shop.catalog();
-                    match &target.dry_run {
+                    let catalog = destination.shop.catalog();
+                    match &destination.dry_run {
                         Some(dry_run) => dry_run.import_product(&actor, &rows, &reserved).await,
                         None if is_fresh => catalog.import_found(&actor, &rows, found, &reserved).await,
                         None => catalog.import_product(&actor, &rows, &reserved).await,
@@ -232,7 +232,7 @@ mod tests {
         let many = (AHEAD + UNDER_WAY) as u64;
         for number in 0..many {
             calls.product(Lines::one(number), row(number));
-            assert!(calls.next(false).await.unwrap().is_none(), "nobody is waited for");
+            assert!(calls.next(false).await.unwrap().is_none(), "nothing is waited for");
         }
         calls.refuse(Lines::one(many), Vec::new());
         let (first, imported) = calls.next(false).await.unwrap().unwrap();
@@ -244,7 +244,7 @@ mod tests {
         let (last, imported) = calls.next(true).await.unwrap().unwrap();
         assert_eq!((last.numbers, imported), (vec![many], Imported::Refused(Vec::new())));
         assert!(calls.next(true).await.unwrap().is_none());
-        let store = calls.target.shop.store();
+        let store = calls.destination.shop.store();
         for (slug, name) in [("mug-0", "Mug 0"), ("mug-0-2", "Mug! 0"), ("mug-40", "Mug 40"), ("mug-40-2", "Mug! 40")] {
             assert_eq!(store.product_by_slug(slug).await.unwrap().unwrap().name, name);
         }

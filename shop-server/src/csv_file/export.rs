@@ -53,7 +53,7 @@ fn next<K: SortKey, T>(request: PageRequest<K>, page: &Page<T>) -> Option<PageRe
 async fn products(shop: &Shop, (file, excel): (&Path, bool)) -> Result<u64> {
     // Stock is not exported: it belongs to `import stock`, and the column sets it for new products only.
     let columns: Vec<&str> = PRODUCT_COLUMNS.into_iter().filter(|column| *column != "stock").collect();
-    let mut csv_file = CsvWriter::create(file, &columns, excel)?;
+    let mut writer = CsvWriter::create(file, &columns, excel)?;
     let tree = shop.store().category_tree().await?;
     let slugs: HashMap<_, _> = tree.categories.into_iter().map(|category| (category.id, category.slug)).collect();
     let system = Actor::system();
@@ -69,19 +69,19 @@ async fn products(shop: &Shop, (file, excel): (&Path, bool)) -> Result<u64> {
             let category = view.product.category_id.and_then(|id| slugs.get(&id)).map(String::as_str);
             for cells in product_rows(&view.product, category) {
                 let cells: Vec<&str> = columns.iter().map(|column| cells.get(column).unwrap_or_default()).collect();
-                csv_file.row(&cells)?;
+                writer.row(&cells)?;
                 rows += 1;
             }
             bar.add(1);
         }
     }
-    csv_file.finish()?;
+    writer.finish()?;
     Ok(rows)
 }
 
 async fn orders(shop: &Shop, (file, excel): (&Path, bool), lines: bool) -> Result<u64> {
     let columns = if lines { orders::LINE_COLUMNS.as_slice() } else { orders::ORDER_COLUMNS.as_slice() };
-    let mut csv_file = CsvWriter::create(file, columns, excel)?;
+    let mut writer = CsvWriter::create(file, columns, excel)?;
     let system = Actor::system();
     let mut request = first(OrderSort::PlacedAt);
     let mut page = shop.orders().list(&system, OrderQuery::default(), &request).await?;
@@ -93,12 +93,12 @@ async fn orders(shop: &Shop, (file, excel): (&Path, bool), lines: bool) -> Resul
         for view in &page.items {
             let of_order = if lines { orders::lines(&view.order) } else { vec![orders::order(&view.order)] };
             for cells in &of_order {
-                csv_file.row(cells)?;
+                writer.row(cells)?;
                 rows += 1;
             }
             bar.add(1);
         }
     }
-    csv_file.finish()?;
+    writer.finish()?;
     Ok(rows)
 }

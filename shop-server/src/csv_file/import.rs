@@ -50,25 +50,25 @@ pub(crate) async fn import(config: &Config, file: &Path, options: ImportOptions)
     };
     let open = || CsvReader::open(file, columns, options.format);
     // Before the storage opens, so that an invalid file fails early.
-    let csv_file = open()?;
+    let reader = open()?;
     let reserved = match options.what {
-        Import::Products if csv_file.has("slug") && std::fs::metadata(file)?.is_file() => given_slugs(open()?)?,
+        Import::Products if reader.has("slug") && std::fs::metadata(file)?.is_file() => given_slugs(open()?)?,
         _ => HashSet::new(),
     };
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
     // A corrected file is a different file, so its deltas would be booked again. Therefore a file with an invalid line
     // is not booked in part.
-    let tries_first = options.what == Import::Stock && csv_file.has("delta") && !options.dry_run;
+    let tries_first = options.what == Import::Stock && reader.has("delta") && !options.dry_run;
     let mut is_dry = options.dry_run || tries_first;
     let mut run = Run::new(&shop, reserved, file, is_dry).await?;
-    let mut done = run.all(options.what, csv_file, file).await;
-    if tries_first && done.is_ok() && run.tally.refused == 0 {
+    let mut done = run.all(options.what, reader, file).await;
+    if tries_first && done.is_ok() && run.summary.refused == 0 {
         is_dry = false;
         run = Run::new(&shop, HashSet::new(), file, is_dry).await?;
         done = run.all(options.what, open()?, file).await;
     }
-    let Run { tally, bar, .. } = run;
+    let Run { summary, bar, .. } = run;
     drop(bar);
     storage.close().await?;
     let mut out = std::io::stdout();
@@ -76,26 +76,26 @@ pub(crate) async fn import(config: &Config, file: &Path, options: ImportOptions)
         (true, false) => " Nothing was written: this was a dry run.",
         (true, true) => " Nothing was written: a file with a delta column is booked as a whole.",
         // A row that was valid in the trial run but is no longer: another change came in between.
-        (false, true) if tally.refused > 0 => " The other rows were written: import only those that were refused.",
+        (false, true) if summary.refused > 0 => " The other rows were written: import only those that were refused.",
         (false, _) => "",
     };
-    writeln!(out, "{}{end}", tally.said())?;
-    if tally.stock_kept > 0 {
-        let count = tally.stock_kept;
+    writeln!(out, "{}{end}", summary.text())?;
+    if summary.stock_kept > 0 {
+        let count = summary.stock_kept;
         let note = "the stock column counts for new variants only; `import stock` books counts";
         writeln!(std::io::stderr(), "note: {count} products already existed: {note}.")?;
     }
     done?;
-    match tally.refused {
+    match summary.refused {
         0 => Ok(()),
         count => Err(format!("{count} rows were refused").into()),
     }
 }
 
 /// The slugs that rows give explicitly, so that the shop does not derive them for other rows.
-fn given_slugs(mut csv_file: CsvReader<File>) -> Result<HashSet<String>> {
+fn given_slugs(mut reader: CsvReader<File>) -> Result<HashSet<String>> {
     let mut given = HashSet::new();
-    while let Some(line) = csv_file.next()? {
+    while let Some(line) = reader.next()? {
         let Ok(cells) = line.cells else { continue };
         given.extend(given_slug(&cells).and_then(|slug| validate::slug(slug.to_owned()).ok()));
     }
@@ -105,7 +105,7 @@ fn given_slugs(mut csv_file: CsvReader<File>) -> Result<HashSet<String>> {
 /// An import in progress.
 struct Run {
     calls: Calls,
-    tally: ImportSummary,
+    summary: ImportSummary,
     bar: Bar,
     /// The number of bytes of the file read so far.
     place: u64,
@@ -124,7 +124,7 @@ struct ImportSummary {
 }
 
 impl ImportSummary {
-    fn said(&self) -> String {
+    fn text(&self) -> String {
         let Self { created, changed, unchanged, refused, .. } = self;
         format!("{created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused.")
     }
@@ -135,14 +135,14 @@ impl Run {
         let dry_run = if is_dry { Some(DryRun::new(shop, Arc::new(SqliteStore::temporary()?)).await?) } else { None };
         let calls = Calls::new(ImportDestination { shop: shop.clone(), dry_run }, reserved);
         let bar = Bar::new(if is_dry { "checking" } else { "importing" }, std::fs::metadata(file)?.len());
-        Ok(Self { calls, tally: ImportSummary::default(), bar, place: 0 })
+        Ok(Self { calls, summary: ImportSummary::default(), bar, place: 0 })
     }
 
     /// Imports all rows of a file.
-    async fn all(&mut self, what: Import, csv_file: CsvReader<File>, file: &Path) -> Result {
+    async fn all(&mut self, what: Import, reader: CsvReader<File>, file: &Path) -> Result {
         let done = match what {
-            Import::Products => products(self, csv_file).await,
-            Import::Stock => stock(self, csv_file, file).await,
+            Import::Products => products(self, reader).await,
+            Import::Stock => stock(self, reader, file).await,
         };
         self.calls.settle().await;
         done
@@ -159,14 +159,14 @@ impl Run {
     /// Records the result of the rows in these lines, and prints their errors.
     fn note(&mut self, lines: &Lines, imported: Imported) -> Result {
         if lines.has_stock && matches!(imported, Imported::Changed | Imported::Unchanged) {
-            self.tally.stock_kept += 1;
+            self.summary.stock_kept += 1;
         }
         match imported {
-            Imported::Created => self.tally.created += 1,
-            Imported::Changed => self.tally.changed += 1,
-            Imported::Unchanged => self.tally.unchanged += 1,
+            Imported::Created => self.summary.created += 1,
+            Imported::Changed => self.summary.changed += 1,
+            Imported::Unchanged => self.summary.unchanged += 1,
             Imported::Refused(cells) => {
-                self.tally.refused += lines.count;
+                self.summary.refused += lines.count;
                 let mut out = std::io::stdout();
                 for CellError { row, column, why } in cells {
                     let line = lines.numbers.get(row).or(lines.numbers.first()).copied().unwrap_or_default();
@@ -182,8 +182,8 @@ impl Run {
     }
 
     /// Returns the next row that can be parsed, with its line number; refuses the others.
-    async fn next(&mut self, csv_file: &mut CsvReader<File>) -> Result<Option<(u64, Cells)>> {
-        while let Some(CsvRow { number, end, cells }) = csv_file.next()? {
+    async fn next(&mut self, reader: &mut CsvReader<File>) -> Result<Option<(u64, Cells)>> {
+        while let Some(CsvRow { number, end, cells }) = reader.next()? {
             self.bar.add(end.saturating_sub(self.place));
             self.place = end;
             match cells {
@@ -244,57 +244,58 @@ impl ProductGroup {
     }
 }
 
-async fn products(run: &mut Run, mut csv_file: CsvReader<File>) -> Result {
-    let mut gathered = ProductGroup::default();
+async fn products(run: &mut Run, mut reader: CsvReader<File>) -> Result {
+    let mut group = ProductGroup::default();
     // The first lines of products and skus: a product that appears again would change what its first rows created.
     let (mut seen, mut skus): (HashMap<Digest, u64>, HashMap<Digest, u64>) = (HashMap::new(), HashMap::new());
-    while let Some((line, cells)) = run.next(&mut csv_file).await? {
+    while let Some((line, cells)) = run.next(&mut reader).await? {
         let product = match product_of_row(&cells) {
             Some(product) => product,
-            None if gathered.count > 0 && is_image_row(&cells) => gathered.product.clone(),
+            None if group.count > 0 && is_image_row(&cells) => group.product.clone(),
             None => {
                 run.refuse(line, vec![cell("name", "Give a slug, a name or a sku.".to_owned())]);
                 continue;
             }
         };
-        if product != gathered.product {
-            std::mem::take(&mut gathered).finish(&mut run.calls);
+        if product != group.product {
+            std::mem::take(&mut group).finish(&mut run.calls);
             run.catch_up(false).await?;
             if let Some(first) = seen.get(&digest_of(&product)) {
-                let why = format!("The rows of a product stand together; the others begin in line {first}.");
+                let why =
+                    format!("The rows of a product must follow each other; its first rows begin in line {first}.");
                 run.refuse(line, vec![cell("name", why)]);
                 continue;
             }
             seen.insert(digest_of(&product), line);
-            gathered.product = product;
+            group.product = product;
         }
-        if gathered.excess.is_none()
+        if group.excess.is_none()
             && let Some(sku) = cells.get("sku")
         {
             let sku = digest_of(sku.trim());
             if let Some(first) = skus.get(&sku) {
-                run.refuse(line, vec![cell("sku", format!("This sku stands in line {first}, too."))]);
+                run.refuse(line, vec![cell("sku", format!("This sku is also in line {first}."))]);
                 continue;
             }
             skus.insert(sku, line);
         }
-        gathered.add(line, cells);
+        group.add(line, cells);
     }
-    gathered.finish(&mut run.calls);
+    group.finish(&mut run.calls);
     run.catch_up(true).await
 }
 
-async fn stock(run: &mut Run, mut csv_file: CsvReader<File>, file: &Path) -> Result {
+async fn stock(run: &mut Run, mut reader: CsvReader<File>, file: &Path) -> Result {
     let digest = digest(file)?;
     // Two counts of one sku at one location cannot both be true.
     let mut counted: HashMap<Digest, u64> = HashMap::new();
-    while let Some((line, cells)) = run.next(&mut csv_file).await? {
+    while let Some((line, cells)) = run.next(&mut reader).await? {
         let text = |column| cells.get(column).unwrap_or_default().trim();
         let place = digest_of(&format!("{} {}", text("sku"), text("location")));
         if cells.get("on_hand").is_some()
             && let Some(first) = counted.insert(place, line)
         {
-            run.refuse(line, vec![cell("sku", format!("This was counted in line {first}, too."))]);
+            run.refuse(line, vec![cell("sku", format!("This was also counted in line {first}."))]);
             continue;
         }
         // The same line of the same file is the same delta.

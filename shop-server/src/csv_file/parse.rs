@@ -112,7 +112,7 @@ impl<R: Read> Parser<R> {
     /// Parses the next record; `None` at the end of the file. Keeps only the wanted cells with an index below
     /// `columns`.
     pub(super) fn record(&mut self, columns: usize, wanted: impl Fn(usize) -> bool) -> Result<Option<Record>> {
-        let mut building = PartialRecord { record: Record::default(), columns, wanted, size: 0, cell_line: self.line };
+        let mut partial = PartialRecord { record: Record::default(), columns, wanted, size: 0, cell_line: self.line };
         let mut state = State::Begin;
         let mut is_empty = true;
         loop {
@@ -122,9 +122,9 @@ impl<R: Read> Parser<R> {
                     return Ok(None);
                 }
                 if state == State::Quoted {
-                    building.fault(FaultKind::Unclosed);
+                    partial.fault(FaultKind::Unclosed);
                 }
-                return Ok(Some(building.end(self.line - u64::from(self.after_line), self.place)));
+                return Ok(Some(partial.end(self.line - u64::from(self.after_line), self.place)));
             };
             let ends = matches!(byte, b'\n' | b'\r') && state != State::Quoted;
             if ends && is_empty {
@@ -132,25 +132,25 @@ impl<R: Read> Parser<R> {
             }
             if is_empty {
                 is_empty = false;
-                building.begin(line);
+                partial.begin(line);
             }
             if ends {
-                return Ok(Some(building.end(line, self.place)));
+                return Ok(Some(partial.end(line, self.place)));
             }
             state = match (state, byte) {
                 (State::Quoted, b'"') => State::Quote,
-                (State::Quoted, _) | (State::Quote, b'"') => building.push(byte, State::Quoted),
+                (State::Quoted, _) | (State::Quote, b'"') => partial.push(byte, State::Quoted),
                 (_, byte) if byte == self.delimiter => {
-                    building.next_cell(self.line);
+                    partial.next_cell(self.line);
                     State::Begin
                 }
                 (State::Begin, b'"') => State::Quoted,
                 (State::Quote | State::Closed, b' ' | b'\t') => State::Closed,
                 (State::Quote | State::Closed, _) => {
-                    building.fault(FaultKind::AfterQuote);
+                    partial.fault(FaultKind::AfterQuote);
                     State::Bare
                 }
-                (State::Begin | State::Bare, _) => building.push(byte, State::Bare),
+                (State::Begin | State::Bare, _) => partial.push(byte, State::Bare),
             };
         }
     }

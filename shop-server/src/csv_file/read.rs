@@ -55,9 +55,9 @@ impl<R: Read> CsvReader<R> {
         let nothing = || BoxError::from("the first line must name the columns");
         let mut header = parser.raw()?.ok_or_else(nothing)?;
         let mut delimiter = format.delimiter;
-        if let Some(said) = separator_line(&header) {
+        if let Some(declared) = separator_line(&header) {
             // Some spreadsheets declare the separator in a line of its own.
-            delimiter = delimiter.or(Some(said));
+            delimiter = delimiter.or(Some(declared));
             header = parser.raw()?.ok_or_else(nothing)?;
         }
         let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&header, known));
@@ -213,8 +213,8 @@ mod tests {
     }
 
     fn lines(text: &[u8]) -> Vec<CsvRow> {
-        let mut csv_file = open(text, Format::default()).unwrap();
-        std::iter::from_fn(|| csv_file.next().unwrap()).collect()
+        let mut reader = open(text, Format::default()).unwrap();
+        std::iter::from_fn(|| reader.next().unwrap()).collect()
     }
 
     fn refused(line: &CsvRow) -> Vec<&str> {
@@ -272,9 +272,9 @@ mod tests {
         let why = open(text, Format::default()).err().unwrap();
         assert!(why.contains("\"colour\", \"size\", \"\" (--ignore-unknown-columns"), "{why}");
         let format = Format { ignores_unknown: true, ..Format::default() };
-        let mut csv_file = open(text, format).unwrap();
-        assert_eq!(csv_file.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
-        assert!(csv_file.next().unwrap().is_none(), "a row of other columns is none");
+        let mut reader = open(text, format).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
+        assert!(reader.next().unwrap().is_none(), "a row of other columns is none");
         assert!(open(b"colour,size\n1,2\n", format).err().unwrap().contains("\"colour\", \"size\"; there are: a, b"));
         let many = (0..1_000).map(|number| format!("c{number}")).collect::<Vec<_>>().join(",") + ",";
         let why = open(many.as_bytes(), Format::default()).err().unwrap();
@@ -287,14 +287,14 @@ mod tests {
             ["a;b\n1;2\n", "b\ta\n2\t1\n", "\"A\"|b\n1|2\n", "a;b,c;d\n", "sep=;\r\na;b\r\n1;2\r\n", "SEP=|\nb|a\n2|1"]
         {
             let format = Format { ignores_unknown: true, ..Format::default() };
-            let mut csv_file = open(text.as_bytes(), format).unwrap();
-            if let Some(line) = csv_file.next().unwrap() {
+            let mut reader = open(text.as_bytes(), format).unwrap();
+            if let Some(line) = reader.next().unwrap() {
                 assert_eq!(line.cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]), "{text:?}");
             }
         }
         let given = |delimiter| Format { delimiter: Some(delimiter), ..Format::default() };
-        let mut csv_file = open(b"a:b\n1:2\n", given(b':')).unwrap();
-        assert_eq!(csv_file.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
+        let mut reader = open(b"a:b\n1:2\n", given(b':')).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
         assert!(
             open(b"a;b\n", given(b',')).err().unwrap().contains("separated by semicolons? Then say --delimiter ';'")
         );

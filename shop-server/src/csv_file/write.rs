@@ -37,9 +37,9 @@ impl CsvWriter {
             file.write_all("\u{feff}".as_bytes())?;
         }
         let writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(file);
-        let mut csv_file = Self { writer, partial, target: target.to_owned() };
-        csv_file.row(columns)?;
-        Ok(csv_file)
+        let mut created = Self { writer, partial, target: target.to_owned() };
+        created.row(columns)?;
+        Ok(created)
     }
 
     /// Adds a row, guarding its cells against formulas.

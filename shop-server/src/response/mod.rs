@@ -10,7 +10,7 @@
 //! | [`NoContent`] | 204 | |
 //! | [`VersionedResponse`] | 200, or its `STATUS`; 201 with [`VersionedResponse::created`] | `ETag` |
 //! | [`ReplayableResponse`] | that of the inner response | `Idempotency-Replayed` |
-//! | [`List`] | inside an [`JsonResponse`] | the envelope of a paged list |
+//! | [`List`] | inside a [`JsonResponse`] | the envelope of a paged list |
 //!
 //! [`IdempotencyKey`], [`IfMatch`] and [`Paging`] are what requests send for them.
 

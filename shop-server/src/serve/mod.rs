@@ -62,20 +62,20 @@ pub async fn serve<E>(
     E: Endpoint<Output = Response> + 'static,
 {
     let endpoint = Arc::new(endpoint);
-    let places = ConnectionSlots::new(limits);
+    let slots = ConnectionSlots::new(limits);
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (socket, peer, place) = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+        let (socket, peer, slot) = tokio::select! {
+            accepted = accept(&listener, &slots) => accepted,
             () = &mut stop => break,
         };
-        if place.is_reserve {
-            places.tell(peer.ip());
+        if slot.is_reserve {
+            slots.warn(peer.ip());
             let connection = connection(&endpoint, socket, peer, ConnectionKind::Crowd);
             tokio::spawn(async move {
                 let _ = timeout(CROWD_TIMEOUT, connection).await;
-                drop(place);
+                drop(slot);
             });
             continue;
         }
@@ -84,37 +84,37 @@ pub async fn serve<E>(
         tokio::spawn(async move {
             // A broken connection is the client's concern.
             let _ = watched.await;
-            drop(place);
+            drop(slot);
         });
     }
     health.drain();
     tracing::info!(connections = open.count(), "stopping: finishing the requests in work");
     let mut drained = std::pin::pin!(open.shutdown());
-    let mut patience = std::pin::pin!(sleep(DRAIN_TIMEOUT));
+    let mut drain_timeout = std::pin::pin!(sleep(DRAIN_TIMEOUT));
     loop {
         tokio::select! {
             () = &mut drained => break,
-            () = &mut patience => {
+            () = &mut drain_timeout => {
                 tracing::warn!("some requests did not end in time and were cut");
                 break;
             }
-            (socket, peer, place) = accept(&listener, &places) => {
+            (socket, peer, slot) = accept(&listener, &slots) => {
                 let connection = connection(&endpoint, socket, peer, ConnectionKind::Last);
                 tokio::spawn(async move {
                     let _ = connection.await;
-                    drop(place);
+                    drop(slot);
                 });
             }
         }
     }
 }
 
-async fn accept(listener: &TcpListener, places: &ConnectionSlots) -> (TcpStream, SocketAddr, ConnectionSlot) {
+async fn accept(listener: &TcpListener, slots: &ConnectionSlots) -> (TcpStream, SocketAddr, ConnectionSlot) {
     loop {
-        let reserved = places.reserve().await;
+        let reserved = slots.reserve().await;
         match listener.accept().await {
-            Ok((socket, peer)) => match places.take(peer.ip(), reserved) {
-                Some(place) => return (socket, peer, place),
+            Ok((socket, peer)) => match slots.take(peer.ip(), reserved) {
+                Some(slot) => return (socket, peer, slot),
                 // This client already has its share of refused connections, so close this one without a response.
                 None => drop(socket),
             },

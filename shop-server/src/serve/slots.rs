@@ -1,7 +1,7 @@
 //! Limits the number of concurrent connections, in total and per client.
 //!
 //! A connection over the limit does not wait in the system's accept queue, where a health check would wait behind it.
-//! Instead it gets one of a few reserve places, for one request and a short time. There `/healthz` works as usual, and
+//! Instead it gets one of a few reserve slots, for one request and a short time. There `/healthz` works as usual, and
 //! everything else gets a 503.
 
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// The number of reserve places, and the maximum of them per client and per trusted proxy.
+/// The number of reserve slots, and the maximum of them per client and per trusted proxy.
 const RESERVE: usize = 64;
 const RESERVE_PER_CLIENT: usize = 8;
 const RESERVE_PER_PROXY: usize = 48;
@@ -42,22 +42,22 @@ const RESERVE_PER_PROXY: usize = 48;
 /// The minimum interval between log lines about refused connections.
 const PAUSE_OF_WARNINGS: Duration = Duration::from_mins(1);
 
-/// Assigns places to connections.
+/// Assigns slots to connections.
 pub(super) struct ConnectionSlots {
     limits: ConnectionLimits,
     free: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     taken: Arc<Taken>,
     /// When the last warning about refused connections was logged.
-    told: Mutex<Option<Instant>>,
+    warned: Mutex<Option<Instant>>,
 }
 
-/// The number of connections by client, separately for regular and reserve places.
+/// The number of connections by client, separately for regular and reserve slots.
 type Taken = Mutex<HashMap<(Network, bool), usize>>;
 
-/// The place of one connection; dropping it frees the place.
+/// The slot of one connection; dropping it frees the slot.
 pub(super) struct ConnectionSlot {
-    /// Whether this is a reserve place.
+    /// Whether this is a reserve slot.
     pub(super) is_reserve: bool,
     _permit: Option<OwnedSemaphorePermit>,
     _counted: Option<ClientConnection>,
@@ -67,14 +67,14 @@ impl ConnectionSlots {
     pub(super) fn new(limits: ConnectionLimits) -> Self {
         let free = Arc::new(Semaphore::new(limits.total));
         let reserve = Arc::new(Semaphore::new(RESERVE));
-        Self { limits, free, reserve, taken: Arc::default(), told: Mutex::default() }
+        Self { limits, free, reserve, taken: Arc::default(), warned: Mutex::default() }
     }
 
-    /// Logs a connection without a regular place, at most once per interval.
-    pub(super) fn tell(&self, client: IpAddr) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|at| at.elapsed() >= PAUSE_OF_WARNINGS) {
-            *told = Some(Instant::now());
+    /// Logs a connection without a regular slot, at most once per interval.
+    pub(super) fn warn(&self, client: IpAddr) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= PAUSE_OF_WARNINGS) {
+            *warned = Some(Instant::now());
             tracing::warn!(
                 %client,
                 "too many connections, further ones are refused; if this client is a proxy, name it in TRUSTED_PROXIES"
@@ -82,13 +82,13 @@ impl ConnectionSlots {
         }
     }
 
-    /// Waits until a connection can be accepted. One over the limit needs a reserve place, which soon becomes free.
+    /// Waits until a connection can be accepted. One over the limit needs a reserve slot, which soon becomes free.
     pub(super) async fn reserve(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         Arc::clone(&self.reserve).acquire_owned().await.ok()
     }
 
-    /// Assigns a place to a connection from this address; `None` if this client has no reserve places left either.
+    /// Assigns a slot to a connection from this address; `None` if this client has no reserve slots left either.
     pub(super) fn take(&self, address: IpAddr, reserved: Option<OwnedSemaphorePermit>) -> Option<ConnectionSlot> {
         let address = address.to_canonical();
         let client = client_network(address);
@@ -139,43 +139,43 @@ impl Drop for ClientConnection {
 mod tests {
     use super::*;
 
-    fn places(total: usize, per_client: usize) -> ConnectionSlots {
+    fn slots(total: usize, per_client: usize) -> ConnectionSlots {
         let trusted = Proxies { trusted: vec!["10.0.0.1".parse().unwrap()], public_url: None };
         ConnectionSlots::new(ConnectionLimits { total, per_client, trusted })
     }
 
-    fn take(places: &ConnectionSlots, address: &str) -> Option<ConnectionSlot> {
-        places.take(address.parse().unwrap(), None)
+    fn take(slots: &ConnectionSlots, address: &str) -> Option<ConnectionSlot> {
+        slots.take(address.parse().unwrap(), None)
     }
 
     #[test]
-    fn one_client_takes_its_places_and_leaves_the_others() {
-        let places = places(10, 2);
-        let first = take(&places, "192.0.2.1").unwrap();
-        let _second = take(&places, "::ffff:192.0.2.1").unwrap();
-        assert!(!first.is_reserve && take(&places, "192.0.2.1").unwrap().is_reserve);
-        assert!(!take(&places, "192.0.2.2").unwrap().is_reserve);
+    fn one_client_takes_its_slots_and_leaves_the_others() {
+        let slots = slots(10, 2);
+        let first = take(&slots, "192.0.2.1").unwrap();
+        let _second = take(&slots, "::ffff:192.0.2.1").unwrap();
+        assert!(!first.is_reserve && take(&slots, "192.0.2.1").unwrap().is_reserve);
+        assert!(!take(&slots, "192.0.2.2").unwrap().is_reserve);
         drop(first);
-        assert!(!take(&places, "192.0.2.1").unwrap().is_reserve);
-        let network: Vec<_> = (1..4).map(|number| take(&places, &format!("2001:db8::{number}")).unwrap()).collect();
-        assert_eq!(network.iter().filter(|place| place.is_reserve).count(), 1, "a /64 is one client");
+        assert!(!take(&slots, "192.0.2.1").unwrap().is_reserve);
+        let network: Vec<_> = (1..4).map(|number| take(&slots, &format!("2001:db8::{number}")).unwrap()).collect();
+        assert_eq!(network.iter().filter(|slot| slot.is_reserve).count(), 1, "a /64 is one client");
     }
 
     #[test]
     fn a_trusted_proxy_takes_as_many_as_there_are() {
-        let places = places(10, 2);
-        let taken: Vec<_> = (0..10).map(|_| take(&places, "10.0.0.1").unwrap()).collect();
-        assert!(taken.iter().all(|place| !place.is_reserve));
-        assert!(take(&places, "10.0.0.1").unwrap().is_reserve && take(&places, "192.0.2.1").unwrap().is_reserve);
+        let slots = slots(10, 2);
+        let taken: Vec<_> = (0..10).map(|_| take(&slots, "10.0.0.1").unwrap()).collect();
+        assert!(taken.iter().all(|slot| !slot.is_reserve));
+        assert!(take(&slots, "10.0.0.1").unwrap().is_reserve && take(&slots, "192.0.2.1").unwrap().is_reserve);
     }
 
     #[test]
-    fn the_reserve_is_for_everybody_and_nothing_stays_counted() {
-        let places = places(0, 9);
-        let taken: Vec<_> = (0..RESERVE_PER_CLIENT).map(|_| take(&places, "192.0.2.1").unwrap()).collect();
-        assert!(take(&places, "192.0.2.1").is_none());
-        assert!(take(&places, "192.0.2.2").is_some());
+    fn the_reserve_is_for_every_client_and_nothing_stays_counted() {
+        let slots = slots(0, 9);
+        let taken: Vec<_> = (0..RESERVE_PER_CLIENT).map(|_| take(&slots, "192.0.2.1").unwrap()).collect();
+        assert!(take(&slots, "192.0.2.1").is_none());
+        assert!(take(&slots, "192.0.2.2").is_some());
         drop(taken);
-        assert!(places.taken.lock().unwrap().is_empty());
+        assert!(slots.taken.lock().unwrap().is_empty());
     }
 }

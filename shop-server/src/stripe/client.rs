@@ -111,7 +111,7 @@ impl Client {
             let object = serde_json::from_slice(&body).map_err(|why| unknown(format!("invalid response: {why}")))?;
             return Ok(StripeResponse { object, replayed });
         }
-        let error = serde_json::from_slice::<ErrorResponse>(&body).ok().map(|failure| failure.error);
+        let error = serde_json::from_slice::<ErrorResponse>(&body).ok().map(|response| response.error);
         let failure = failed(status, error.as_ref());
         let (kind, code) =
             error.as_ref().map_or(("", ""), |error| (error.kind.as_str(), error.code.as_deref().unwrap_or_default()));
@@ -184,7 +184,7 @@ mod tests {
     use std::error::Error as _;
 
     fn answer(status: u16, body: &str) -> GatewayError {
-        let error = serde_json::from_str::<ErrorResponse>(body).ok().map(|failure| failure.error);
+        let error = serde_json::from_str::<ErrorResponse>(body).ok().map(|response| response.error);
         failed(StatusCode::from_u16(status).unwrap(), error.as_ref())
     }
 

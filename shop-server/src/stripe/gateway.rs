@@ -78,10 +78,10 @@ impl StripeGateway {
     /// Returns the payment after a call. A replayed response may be out of date, so the payment is read again.
     async fn after(
         &self,
-        answer: StripeResponse<PaymentIntent>,
+        response: StripeResponse<PaymentIntent>,
         payment: &RemotePayment,
     ) -> Result<Snapshot, GatewayError> {
-        let intent = if answer.replayed { self.retrieve(&answer.object.id).await? } else { answer.object };
+        let intent = if response.replayed { self.retrieve(&response.object.id).await? } else { response.object };
         self.whole(intent, payment).await
     }
 
@@ -162,21 +162,21 @@ impl RemoteGateway for StripeGateway {
             .with_in("metadata", PAYMENT_ID, payment.id)
             .with_in("metadata", ORDER_ID, payment.order_id)
             .with_in("metadata", ORDER_NUMBER, &call.order_number);
-        let answer = self.client.post("/v1/payment_intents", &form, &call.key).await?;
-        self.after(answer, payment).await
+        let response = self.client.post("/v1/payment_intents", &form, &call.key).await?;
+        self.after(response, payment).await
     }
 
     async fn capture(&self, call: &CaptureCall) -> Result<Snapshot, GatewayError> {
         let path = format!("{}/capture", intent_path(reference(&call.payment)?)?);
         let form = Form::new().with("amount_to_capture", minor(call.amount, call.payment.currency)?);
-        let answer = self.client.post(&path, &form, &call.key).await?;
-        self.after(answer, &call.payment).await
+        let response = self.client.post(&path, &form, &call.key).await?;
+        self.after(response, &call.payment).await
     }
 
     async fn void(&self, call: &VoidCall) -> Result<Snapshot, GatewayError> {
         let path = format!("{}/cancel", intent_path(reference(&call.payment)?)?);
-        let answer = self.client.post(&path, &Form::new(), &call.key).await?;
-        self.after(answer, &call.payment).await
+        let response = self.client.post(&path, &Form::new(), &call.key).await?;
+        self.after(response, &call.payment).await
     }
 
     async fn refund(&self, call: &RefundCall) -> Result<Snapshot, GatewayError> {
@@ -224,7 +224,7 @@ pub(super) fn time(seconds: i64) -> Timestamp {
 /// Converts an amount for Stripe. An amount that Stripe cannot charge is refused here, without a request.
 fn minor(amount: Amount, currency: Currency) -> Result<i64, GatewayError> {
     to_stripe(amount, currency).map_err(|why| {
-        tracing::warn!(why, "an amount cannot be asked for");
+        tracing::warn!(why, "Stripe cannot charge this amount");
         GatewayError::Refused { code: "amount_not_supported".to_owned(), message: GENERIC_REFUSAL.to_owned() }
     })
 }

@@ -80,14 +80,14 @@ async fn fill(source: &dyn TransferSource, target: &dyn TransferTarget) -> Resul
     let mut bar = Bar::new("moving", total);
     // In the target's order, because its rows reference each other.
     for table in target.tables().iter().filter_map(|table| named(source.tables(), &table.name)) {
-        let mut step = steps.get(&table.name).cloned().unwrap_or_default();
-        bar.add(step.rows);
+        let mut progress = steps.get(&table.name).cloned().unwrap_or_default();
+        bar.add(progress.rows);
         loop {
-            let rows = source.read(table, step.after.as_deref(), BATCH).await?;
+            let rows = source.read(table, progress.after.as_deref(), BATCH).await?;
             let Some(last) = rows.last() else { break };
             let count = rows.len() as u64;
-            step = TableProgress { after: Some(table.key_of(last)), rows: step.rows + count };
-            target.write(table, &rows, &step).await?;
+            progress = TableProgress { after: Some(table.key_of(last)), rows: progress.rows + count };
+            target.write(table, &rows, &progress).await?;
             bar.add(count);
         }
     }

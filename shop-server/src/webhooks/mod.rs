@@ -56,7 +56,7 @@ impl HttpSender {
 
 #[async_trait]
 impl WebhookSender for HttpSender {
-    async fn send(&self, message: &WebhookMessage, patience: Duration) -> Result<u16, BoxError> {
+    async fn send(&self, message: &WebhookMessage, limit: Duration) -> Result<u16, BoxError> {
         let url = Url::parse(&message.url).map_err(|_| "the address cannot be read")?;
         self.guard.judge(&url)?;
         let request = self
@@ -66,18 +66,18 @@ impl WebhookSender for HttpSender {
             .header(ID, message.id.to_string())
             .header(TIMESTAMP, message.timestamp)
             .header(SIGNATURE, &message.signature)
-            .timeout(patience)
+            .timeout(limit)
             .body(message.body.clone());
         // The response body is dropped unread, and with it the connection unless the body has already arrived.
-        let answer = request.send().await.map_err(|error| describe(error, patience))?;
+        let answer = request.send().await.map_err(|error| describe(error, limit))?;
         Ok(answer.status().as_u16())
     }
 }
 
 /// Describes an error in one line, without the URL.
-fn describe(error: reqwest::Error, patience: Duration) -> BoxError {
+fn describe(error: reqwest::Error, limit: Duration) -> BoxError {
     if error.is_timeout() {
-        return format!("no answer within {} seconds", patience.as_secs_f32()).into();
+        return format!("no answer within {} seconds", limit.as_secs_f32()).into();
     }
     let error = error.without_url();
     let mut text = error.to_string();

@@ -54,10 +54,10 @@ async fn request(stream: &mut TcpStream) -> String {
     String::from_utf8(read).unwrap()
 }
 
-async fn sent(port: u16, patience: Duration) -> Result<u16, String> {
+async fn sent(port: u16, limit: Duration) -> Result<u16, String> {
     let sender = HttpSender::new(true).unwrap();
     let url = format!("http://127.0.0.1:{port}/hook?key=hidden");
-    sender.send(&message(url), patience).await.map_err(|error| error.to_string())
+    sender.send(&message(url), limit).await.map_err(|error| error.to_string())
 }
 
 #[tokio::test]

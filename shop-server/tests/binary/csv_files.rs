@@ -82,8 +82,8 @@ fn what_is_wrong_is_named_by_line_and_column_and_the_rest_is_written() {
             "line 3, status: Must be one of: draft, active, archived.",
             "line 4, price: ",
             "line 7, option1_value: ",
-            "line 8, name: The rows of a product stand together; the others begin in line 2.",
-            "line 9, sku: This sku stands in line 2, too.",
+            "line 8, name: The rows of a product must follow each other; its first rows begin in line 2.",
+            "line 9, sku: This sku is also in line 2.",
             "line 10, category: There is no such category.",
             "line 11, price: The row has 2 cells, there are 7 columns.",
             "line 12, name: Give a slug, a name or a sku.",
@@ -165,7 +165,7 @@ fn counts_of_stock_are_booked_once_and_deltas_once_for_each_file() {
     assert_eq!(shop.stock(&mug)[0], 11);
 
     let said = refusal(&import(&shop.folder, "stock", "sku,on_hand\nMUG,1\nMUG,2\nCUP,1\nMUG,x\n", &[]));
-    for line in ["line 3, sku: This was counted in line 2, too.", "line 4, sku: ", "line 5, ", "3 rows were refused"] {
+    for line in ["line 3, sku: This was also counted in line 2.", "line 4, sku: ", "line 5, ", "3 rows were refused"] {
         assert!(said.contains(line), "{line:?} is not said:\n{said}");
     }
     assert_eq!(shop.stock(&mug)[0], 3, "one at the one place, two at the other");

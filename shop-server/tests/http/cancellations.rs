@@ -258,7 +258,7 @@ async fn everything_wrong_is_named_and_a_key_has_one_effect() {
 }
 
 #[tokio::test]
-async fn a_refused_parcel_that_comes_back_unpaid_ends_its_order() {
+async fn a_refused_shipment_that_comes_back_unpaid_ends_its_order() {
     let placed = Placed::of(2).await;
     placed.ship(2, &["shipped", "exception"]).await;
     refused(&placed.post(&format!("/orders/{}/cancel/", placed.id), &NOTHING).await, 409, "invalid_transition");
@@ -281,7 +281,7 @@ async fn a_refused_parcel_that_comes_back_unpaid_ends_its_order() {
 }
 
 #[tokio::test]
-async fn of_two_parcels_one_is_paid_at_the_door_and_one_refused() {
+async fn of_two_shipments_one_is_paid_at_the_door_and_one_refused() {
     let placed = Placed::of(2).await;
     placed.ship(1, &["shipped", "delivered"]).await;
     placed.ship(1, &["shipped", "exception"]).await;

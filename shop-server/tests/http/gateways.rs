@@ -185,8 +185,8 @@ async fn messages_are_judged_by_their_signature() {
     let unsigned = setup.shop.post("/payments/webhooks/bank/", None, &json!({})).await;
     refused(&unsigned, 400, "invalid_signature");
     refused(&setup.shop.post("/payments/webhooks/cowries/", None, &json!({})).await, 404, "not_found");
-    let (signature, forge_event) = setup.bank.forge_event("g", None, now);
-    assert_eq!(setup.post(&signature, &String::from_utf8(forge_event).unwrap()).await.status, 200);
+    let (signature, forged) = setup.bank.forge_event("g", None, now);
+    assert_eq!(setup.post(&signature, &String::from_utf8(forged).unwrap()).await.status, 200);
     assert_eq!(setup.order(&placed.id).await["payment_status"], "not_paid");
 }
 
@@ -277,7 +277,7 @@ async fn another_attempt_takes_the_place_of_one_that_waits_at_the_bank() {
     let second = setup.as_holder("POST", "/payments/", &placed.token, &attempt).await;
     assert_eq!(second.status, 201, "{second:?}");
     assert!(second.json()["client_secret"].is_string());
-    assert!(!setup.bank.pay(placed.payment_id()), "the first is called off at the bank");
+    assert!(!setup.bank.pay(placed.payment_id()), "the first is voided at the bank");
     let voided = setup.act(&placed.payment, "void", &json!({})).await;
     refused(&voided, 409, "invalid_transition");
     setup.is_sound().await;

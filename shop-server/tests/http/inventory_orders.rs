@@ -212,8 +212,8 @@ async fn a_shipment_goes_below_zero_only_for_what_was_backordered() {
     store.is_sound().await;
     let came = json!({"sku": "SHIRT", "delta": 2, "reason": "received"});
     store.call("POST", "/inventory/adjustments/", &came, 201).await;
-    let shipments = store.get(&format!("/orders/{}/", text(&covered["id"]))).await;
-    let events = format!("/shipping/shipments/{}/events/", text(&shipments["shipments"][0]["id"]));
+    let order = store.get(&format!("/orders/{}/", text(&covered["id"]))).await;
+    let events = format!("/shipping/shipments/{}/events/", text(&order["shipments"][0]["id"]));
     store.call("POST", &events, &json!({"status": "shipped"}), 201).await;
     assert_eq!(store.totals().await, (-3, 0, -3));
     store.is_sound().await;

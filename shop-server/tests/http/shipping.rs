@@ -349,7 +349,7 @@ impl Store {
 }
 
 #[tokio::test]
-async fn an_order_goes_out_in_parcels_and_is_completed_when_it_is_paid() {
+async fn an_order_goes_out_in_shipments_and_is_completed_when_it_is_paid() {
     let store = Store::open().await;
     let made = store.pack(store.shipment(2)).await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -418,7 +418,7 @@ async fn an_order_goes_out_in_parcels_and_is_completed_when_it_is_paid() {
 }
 
 #[tokio::test]
-async fn parcels_share_a_number_and_all_are_tracked_without_names() {
+async fn shipments_share_a_number_and_all_are_tracked_without_names() {
     let store = Store::open().await;
     let numbered = |number: &str| {
         let mut shipment = store.shipment(1);
@@ -447,7 +447,7 @@ async fn parcels_share_a_number_and_all_are_tracked_without_names() {
 }
 
 #[tokio::test]
-async fn a_parcel_that_is_unpacked_can_be_packed_again() {
+async fn a_shipment_that_is_unpacked_can_be_packed_again() {
     let store = Store::open().await;
     let id = text(&store.pack(store.shipment(5)).await.json()["id"]);
     let canceled = store.news(&id, json!({"status": "canceled"})).await;
@@ -480,7 +480,7 @@ async fn what_has_left_cannot_be_called_off() {
 }
 
 #[tokio::test]
-async fn a_bad_parcel_is_named_field_by_field() {
+async fn a_bad_shipment_is_named_field_by_field() {
     let store = Store::open().await;
     assert_eq!(fields(&store.pack(json!({})).await), ["order_id"]);
     let wrong = json!({"order_id": "x", "items": [], "carrier": 5, "tracking_number": "x".repeat(101)});
@@ -512,7 +512,7 @@ async fn a_bad_parcel_is_named_field_by_field() {
 }
 
 #[tokio::test]
-async fn parcels_are_listed_and_read_by_staff_only() {
+async fn shipments_are_listed_and_read_by_staff_only() {
     let store = Store::open().await;
     let id = text(&store.pack(store.shipment(2)).await.json()["id"]);
     store.pack(store.shipment(1)).await;
@@ -541,7 +541,7 @@ async fn parcels_are_listed_and_read_by_staff_only() {
 async fn a_repeated_request_packs_and_ships_once() {
     let store = Store::open().await;
     let bearer = format!("Bearer {}", store.staff);
-    let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "parcel-1")];
+    let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "shipment-1")];
     let send = async |path: &str, body: Value| store.shop.call_with("POST", path, &headers, &body).await;
     let first = send("/shipping/shipments/", store.shipment(2)).await;
     let again = send("/shipping/shipments/", store.shipment(2)).await;
@@ -558,7 +558,7 @@ async fn a_repeated_request_packs_and_ships_once() {
 }
 
 #[tokio::test]
-async fn parcels_packed_and_shipped_at_once_never_exceed_the_order() {
+async fn shipments_packed_and_shipped_at_once_never_exceed_the_order() {
     let store = Store::open().await;
     let answers = join_all((0..20).map(|_| store.pack(store.shipment(1)))).await;
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();

@@ -21,10 +21,10 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &AccountsWrite, to: &mut E) -> 
         | AccountsWrite::UseOtp { user_id, .. }
         | AccountsWrite::ForgetOtp { user_id } => {
             lock(to, *user_id)?;
-            to.alone()
+            to.unbatchable()
         }
         // A batch counts once, after it has taken its other locks, so no deadlock is possible.
-        AccountsWrite::CountDaily { .. } => to.alone(),
+        AccountsWrite::CountDaily { .. } => to.unbatchable(),
     }
 }
 

@@ -21,14 +21,14 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Resul
         Write::Orders(write) => orders::effects(write, to),
         Write::Inventory(write) => inventory::effects(write, to),
         Write::Outbox(write) => outbox::effects(write, to),
-        Write::IdempotencyRecord(answer) => to.insert(answer, Unique::IdempotencyRecord),
-        Write::Forget { .. } => to.alone(),
+        Write::IdempotencyRecord(record) => to.insert(record, Unique::IdempotencyRecord),
+        Write::Forget { .. } => to.unbatchable(),
     }
 }
 
 /// The effects of a precondition: the rows that must not change.
-pub(super) fn require<'b, E: Effects<'b>>(require: &Precondition, to: &mut E) -> Result<(), E::Stop> {
-    match *require {
+pub(super) fn require<'b, E: Effects<'b>>(precondition: &Precondition, to: &mut E) -> Result<(), E::Stop> {
+    match *precondition {
         Precondition::Version(entity, id, version) => to.lock(Operation::Share.on(entity.into()), &[id], Some(version)),
         Precondition::LiveSession(session, user) => {
             to.lock(Operation::Live.on(TableId::User), &[user.0], None)?;
@@ -38,7 +38,7 @@ pub(super) fn require<'b, E: Effects<'b>>(require: &Precondition, to: &mut E) ->
         // Address books are changed one batch at a time.
         Precondition::AddressesBelow(user, _) => {
             to.also(Related::AddressBook(user.0));
-            to.alone()
+            to.unbatchable()
         }
         Precondition::Untracked(variant, location) => {
             to.lock(Operation::ShareKey.on(TableId::StockLevel), &[variant.0, location.0], None)

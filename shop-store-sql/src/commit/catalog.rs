@@ -72,10 +72,10 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &CatalogWrite, to: &mut E) -> R
         // It is written with its product, which is locked.
         CatalogWrite::PricePeriod(period) => to.put(period),
         CatalogWrite::Uses(delta) => to.uses(delta),
-        CatalogWrite::ForgetPrices { .. } => to.alone(),
+        CatalogWrite::ForgetPrices { .. } => to.unbatchable(),
         CatalogWrite::ReshapeTree { .. } => {
             to.also(Related::Tree);
-            to.alone()
+            to.unbatchable()
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) trait WriteRow: Tabled + Versioned + Sync {
         row_of(self)
     }
 
-    /// What a change locks, and what a group writes, besides the row itself.
+    /// What a change locks, and what a group writes, in addition to the row itself.
     fn effects<'b, E: Effects<'b>>(_change: &'b Change<Self>, _to: &mut E) -> Result<(), E::Stop> {
         Ok(())
     }

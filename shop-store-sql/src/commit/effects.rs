@@ -1,7 +1,8 @@
 //! What a batch does: the rows that it locks and the rows that it makes, the same in a group and row by row.
 //!
-//! [`super::apply`] tells an [`Effects`] the effects of each write and precondition. [`super::merge`] makes a group's
-//! statements of them; [`super::row_by_row`] takes the locks first, and then applies the writes one after another.
+//! [`super::apply`] reports the effects of each write and precondition to an [`Effects`]. [`super::merge`] makes the
+//! statements of a group from them; [`super::row_by_row`] takes the locks first, and then applies the writes one after
+//! another.
 
 use shop_core::batch::{Conflict, Unique};
 use shop_core::catalog::{UsesDelta, Variant};
@@ -18,16 +19,16 @@ pub(crate) trait Effects<'b> {
     /// Ends the interpretation.
     type Stop;
 
-    /// No group contains this. Row by row, a write is applied by statements of its own.
-    fn alone(&mut self) -> Result<(), Self::Stop>;
+    /// No group contains this. Row by row, a write is applied by its own statements.
+    fn unbatchable(&mut self) -> Result<(), Self::Stop>;
 
-    /// Row by row, the write is applied by statements of its own. A group has its other effects.
+    /// Row by row, the write is applied by its own statements. A group applies its other effects instead.
     fn statement(&mut self);
 
     /// An existing row is locked, at this version if the operation is one by version.
     fn lock(&mut self, part: TableOperation, key: &[Uuid], version: Option<i64>) -> Result<(), Self::Stop>;
 
-    /// Row by row, this is locked too.
+    /// Row by row, these rows are locked too.
     fn also(&mut self, related: Related<'b>);
 
     /// A group writes these rows. Row by row, the statements of the write do.
@@ -58,7 +59,7 @@ pub(crate) trait Effects<'b> {
     }
 }
 
-/// What a batch locks besides the rows that it names.
+/// Rows that a batch locks in addition to those that it names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Related<'b> {
     /// The address book of a user: changed by one transaction at a time, so that one address is the default.

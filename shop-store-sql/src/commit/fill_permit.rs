@@ -8,28 +8,28 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// A permit that is held for this long waits for something, so others may continue. (This is also the case if the
-/// database is that far away; large groups gain little then, and all committers run at once.)
+/// A holder that takes longer than this waits for something, so others may continue. (A distant database has the same
+/// effect: all committers then run at once, and large groups would gain little anyway.)
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
-/// Hands out permits, one at a time.
+/// Hands out the permits.
 #[derive(Debug, Clone)]
 pub(crate) struct FillPermits(Arc<Semaphore>);
 
 impl FillPermits {
-    /// Creates the permits; the first one is free.
+    /// The first permit is free at once.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    /// Waits for the next permit.
+    /// Waits for the permit.
     pub(crate) async fn next(&self) -> FillPermit {
         // The semaphore is never closed, and everything also works without a permit.
         FillPermit(Arc::clone(&self.0).acquire_owned().await.ok())
     }
 }
 
-/// A permit, until it is passed on.
+/// The permit to fill a transaction, until it is passed on.
 #[derive(Debug)]
 pub(crate) struct FillPermit(Option<OwnedSemaphorePermit>);
 
@@ -64,18 +64,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_has_the_turn_until_it_is_passed_on_or_dropped() {
+    async fn one_holds_the_permit_until_it_is_passed_on_or_dropped() {
         let fill_permits = FillPermits::new();
         let mut first = fill_permits.next().await;
         assert!(fill_permits.next().now_or_never().is_none());
         first.pass_on();
-        let second = fill_permits.next().now_or_never().expect("it was passed on");
+        let second = fill_permits.next().now_or_never().expect("the permit was passed on");
         drop(second);
         assert!(fill_permits.next().now_or_never().is_some());
     }
 
     #[tokio::test]
-    async fn work_that_takes_long_passes_it_on() {
+    async fn work_that_takes_long_passes_the_permit_on() {
         let fill_permits = FillPermits::new();
         let mut first = fill_permits.next().await;
         assert_eq!(first.during(async { 1 }).await, 1);

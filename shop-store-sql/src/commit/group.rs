@@ -146,7 +146,7 @@ pub(crate) struct Group<'a> {
 pub(crate) struct Refused {
     /// Batches that would also be refused on their own, as far as is known.
     pub(crate) certain: Vec<usize>,
-    /// Batches that ask for too much only together.
+    /// Batches that exceed a limit only together.
     pub(crate) together: Vec<usize>,
 }
 

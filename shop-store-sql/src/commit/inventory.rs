@@ -41,7 +41,7 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &InventoryWrite, to: &mut E) ->
                 Some(location) => Related::Level(variant_id.0, location.0),
                 None => Related::LevelsOf(variant_id.0),
             });
-            to.alone()
+            to.unbatchable()
         }
         InventoryWrite::Movement(entry) => to.insert(entry, Unique::OtherId),
     }

@@ -68,7 +68,7 @@ impl Locks {
         self.uses.insert((promotion, customer.to_owned()));
     }
 
-    /// Adds what the batch locks besides.
+    /// Adds the rows that the batch locks in addition to those that it names.
     pub(super) fn also(&mut self, related: Related<'_>) {
         match related {
             Related::AddressBook(user) => drop(self.advisory.insert(address_book(user))),

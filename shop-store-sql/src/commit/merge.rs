@@ -85,7 +85,7 @@ impl Mergeable {
         self.row(Operation::Insert.on(TableId::Operation), outbox::operation(batch), None)?;
         batch.writes.iter().try_for_each(|write| apply::effects(write, self))?;
         // After the writes, because a row that is written has its guard.
-        batch.preconditions.iter().try_for_each(|require| apply::require(require, self))?;
+        batch.preconditions.iter().try_for_each(|precondition| apply::require(precondition, self))?;
         let added = |level| self.writes.contains_key(&level_touch(level));
         if self.levels.keys().any(added) { Err(Unbatchable) } else { Ok(()) }
     }
@@ -128,7 +128,7 @@ impl Mergeable {
 impl<'b> Effects<'b> for Mergeable {
     type Stop = Unbatchable;
 
-    fn alone(&mut self) -> Merged {
+    fn unbatchable(&mut self) -> Merged {
         Err(Unbatchable)
     }
 

@@ -22,7 +22,7 @@
 //! read first would take more round trips, and a copy of a row could be stale.
 //!
 //! # Adding a table
-//! 1. A line in [`tables`], at its place in the lock order, with the operations that groups use on it. Without any, it
+//! 1. A line in [`tables`], in the lock order, with the operations that groups use on it. Without any, it
 //!    is written row by row.
 //! 2. If its rows have a version: `impl WriteRow`, in the file of its domain if a change locks or writes more than the
 //!    row, else in `change`. Otherwise its writes in `effects` of its domain.

@@ -1,8 +1,8 @@
 //! What a transaction may do, in the order that every transaction follows.
 //!
-//! A [`TableOperation`] is an operation on the rows of one table. The order of the parts *is* the global lock order:
-//! existing rows are locked first, table by table, by key within a table, write locks before read locks; then they are
-//! changed; then new rows are inserted. A transaction that follows this order may wait for others, but cannot deadlock.
+//! A *part* of a transaction is a [`TableOperation`]. The order of the parts *is* the global lock order: existing rows
+//! are locked first, table by table, by key within a table, write locks before read locks; then they are changed; then
+//! new rows are inserted. A transaction that follows this order may wait for others, but cannot deadlock.
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ enum Phase {
     Count,
 }
 
-/// An operation on the rows of one table. Parts are ordered by execution.
+/// A part of a transaction: an operation on the rows of one table. Parts are ordered by execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TableOperation {
     phase: Phase,

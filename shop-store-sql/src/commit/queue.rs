@@ -10,14 +10,14 @@
 //! What can go wrong, and what the callers receive:
 //! - A guard fails: the group is rolled back. The batches at fault are committed one by one, on the path that names the
 //!   conflict; the others are committed together again.
-//! - Together the batches ask for more of a stock level than there is, or Postgres refuses a row without saying whose:
-//!   the group is halved and retried until the batch at fault is known.
+//! - Only together the batches exceed a stock level, or Postgres refuses a row without naming its batch: the group is
+//!   halved and retried until the batch at fault is known.
 //! - Transactions conflicted, or the connection was lost before COMMIT: nothing was written. The group is retried after
 //!   a pause, for a bounded time, and then fails with [`StoreError::Unavailable`].
 //! - Another transaction (a host's, for example) holds a lock for long: the group steps aside. A task next to the
 //!   committers finds out which batches have to wait; only these wait, the others continue.
 //! - The connection was lost during COMMIT: every caller receives [`CommitError::OutcomeUnknown`]. Submitting the same
-//!   batch again gives the answer.
+//!   batch again shows whether it was committed.
 //! - No connection is available: all waiting callers receive [`StoreError::Unavailable`] at once.
 
 use std::pin::Pin;
@@ -137,7 +137,7 @@ struct Committer {
 impl Committer {
     async fn run(self: Arc<Self>) {
         loop {
-            // Takes the permit first: batches that arrive until then join the group.
+            // Takes the permit first, so that batches that arrive meanwhile join the group.
             let fill_permit = self.fill_permits.next().await;
             let group = self.inbox.lock().await.next().await;
             if group.is_empty() {
@@ -152,7 +152,7 @@ impl Committer {
         }
     }
 
-    /// Commits groups, split if necessary, and answers every batch.
+    /// Commits groups, split if necessary, and replies to every batch.
     fn commit(
         self: Arc<Self>,
         mut groups: Vec<Vec<QueuedBatch>>,
@@ -242,7 +242,7 @@ impl Committer {
         }
     }
 
-    /// Answers all waiting batches: each next attempt would wait as long as the last.
+    /// Refuses all waiting batches: each next attempt would wait as long as the last.
     fn give_up(&self, groups: &mut Vec<Vec<QueuedBatch>>) {
         let mut waiting: Vec<_> = groups.drain(..).flatten().collect();
         // If another committer holds the inbox, it waits on it, so it is empty.
@@ -250,7 +250,7 @@ impl Committer {
             waiting.append(&mut inbox.drain());
         }
         for job in waiting {
-            job.answer(Err(StoreError::Unavailable("no connection to the database is to be had".into()).into()));
+            job.answer(Err(StoreError::Unavailable("no connection to the database is available".into()).into()));
         }
     }
 

@@ -27,8 +27,8 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> ApplyResult {
     locks.take(&mut runner).await?;
     let taken = Conflict::Exists(Unique::Operation);
     runner.write(Operation::Insert.on(TableId::Operation), outbox::operation(batch), Some(taken)).await?;
-    for require in &batch.preconditions {
-        runner.require(require).await?;
+    for precondition in &batch.preconditions {
+        runner.require(precondition).await?;
     }
     for step in steps {
         match step {
@@ -43,7 +43,7 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> ApplyResult {
 /// A step of the transaction.
 #[derive(Debug)]
 enum Step<'b> {
-    /// A write is applied by statements of its own.
+    /// A write is applied by its own statements.
     Statement(&'b Write),
     /// A row is written by this part.
     Row { part: TableOperation, row: RowValues, refused: Option<Conflict> },
@@ -61,8 +61,8 @@ struct RowByRow<'b> {
 impl<'b> RowByRow<'b> {
     fn of(batch: &'b Batch) -> Self {
         let mut done = Self::default();
-        for require in &batch.preconditions {
-            let Ok(()) = apply::require(require, &mut done);
+        for precondition in &batch.preconditions {
+            let Ok(()) = apply::require(precondition, &mut done);
         }
         for write in &batch.writes {
             done.write = Some(write);
@@ -75,7 +75,7 @@ impl<'b> RowByRow<'b> {
 impl<'b> Effects<'b> for RowByRow<'b> {
     type Stop = Infallible;
 
-    fn alone(&mut self) -> Result<(), Infallible> {
+    fn unbatchable(&mut self) -> Result<(), Infallible> {
         self.statement();
         Ok(())
     }
@@ -122,8 +122,8 @@ impl<'b> Effects<'b> for RowByRow<'b> {
 }
 
 impl StatementRunner<'_> {
-    async fn require(&mut self, require: &Precondition) -> ApplyResult {
-        let (holds, conflict) = match *require {
+    async fn require(&mut self, precondition: &Precondition) -> ApplyResult {
+        let (holds, conflict) = match *precondition {
             Precondition::Version(entity, id, version) => {
                 (self.is_at(entity, id, version).await?, Conflict::Stale(entity, id))
             }

@@ -173,9 +173,9 @@ impl WriteTable {
 pub(crate) struct UniqueColumns {
     /// The name that a conflict reports.
     pub(crate) name: Unique,
-    /// The places of its columns.
+    /// The positions of its columns.
     places: Vec<usize>,
-    /// Limits it to rows with one of these words at this place.
+    /// Limits it to rows with one of these values at this position.
     when: Option<(usize, &'static [&'static str])>,
     /// The condition under which `old` and `new` clash.
     clash: String,
@@ -320,7 +320,7 @@ mod tests {
         let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
         let declared = table.written().copied().chain(of_parent);
         let declared = declared.map(|column| (column.name, kind(column.kind), !column.nullable));
-        // Columns of this store alone.
+        // Columns that only this store has.
         let extra = match table.name {
             "events" => Some(("relayed", "bool", true)),
             "products" => Some(("search", "tsvector", true)),

@@ -19,14 +19,14 @@ use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
 use super::table::WriteTable;
 use super::value::SqlKind;
 
-/// What a group may do to the rows of one table. Whatever a table does not list is done row by row.
+/// What a group may do to the rows of one table. Operations that a table does not list are done row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Operation {
     /// Locks rows at a version that the same batch changes.
     Own,
     /// Locks rows by key for a change.
     OwnKey,
-    /// Locks users and sessions that are still good.
+    /// Locks active users and live sessions.
     Live,
     /// Locks rows at a version that a batch relies on.
     Share,
@@ -70,7 +70,7 @@ impl Operation {
     }
 }
 
-/// A kind of row with a table of its own.
+/// A kind of row with its own table.
 pub(crate) trait Tabled: row::Row {
     /// Its table.
     const TABLE_ID: TableId;

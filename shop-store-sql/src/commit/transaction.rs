@@ -59,7 +59,7 @@ const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET 
 const DURABLE: &str =
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// How long a hasty transaction waits for a lock, in milliseconds. The store's own transactions hold locks for
+/// The lock timeout of [`LockTimeout::Short`], in milliseconds. The store's own transactions hold locks for
 /// milliseconds; a host's transaction with a batch in it ([`super::commit_in`]) may hold them for any time.
 const SHORT_LOCK_TIMEOUT: &str = "; SET LOCAL lock_timeout = 500";
 
@@ -81,8 +81,10 @@ const READ_ONLY: &str = "25006";
 /// Runs transactions.
 pub(crate) struct Transactions {
     pool: Arc<Pool>,
-    begin_impatient: SqlStr,
-    begin_patient: SqlStr,
+    /// Begins a transaction with [`LockTimeout::Short`].
+    begin_short: SqlStr,
+    /// Begins a transaction with [`LockTimeout::Full`].
+    begin_full: SqlStr,
     /// How long a whole transaction may take, as measured here.
     transaction_timeout: Duration,
 }
@@ -102,10 +104,10 @@ impl Transactions {
                 idle.as_millis()
             );
         }
-        let begin_impatient = shared(format!("{begin}{SHORT_LOCK_TIMEOUT}"));
-        let begin_patient = shared(begin);
+        let begin_short = shared(format!("{begin}{SHORT_LOCK_TIMEOUT}"));
+        let begin_full = shared(begin);
         let transaction_timeout = options.longest_statement() * 2 + options.timeout();
-        Self { pool, begin_impatient, begin_patient, transaction_timeout }
+        Self { pool, begin_short, begin_full, transaction_timeout }
     }
 
     /// Does the work and commits it. The permit is passed on before COMMIT.
@@ -153,8 +155,8 @@ impl Transactions {
 
     async fn work(&self, lease: &mut Lease, work: &TransactionWork<'_>, lock_timeout: LockTimeout) -> Result<(), End> {
         let begin = match lock_timeout {
-            LockTimeout::Short => &self.begin_impatient,
-            LockTimeout::Full => &self.begin_patient,
+            LockTimeout::Short => &self.begin_short,
+            LockTimeout::Full => &self.begin_full,
         };
         lease.session().simple(begin.clone()).await.map_err(failed)?;
         match work {
@@ -184,7 +186,7 @@ impl Transactions {
             lease.discard();
             return;
         }
-        // Without an answer the connection is not clean; dropping it closes it.
+        // Without a response, the connection is not clean; dropping it closes it.
         if let Ok(Ok(())) = timeout(self.transaction_timeout, lease.session().simple("ROLLBACK")).await {
             lease.release();
         }

@@ -7,8 +7,8 @@ use super::value::{RowValues, SqlKind};
 
 /// The sum of changes of one use count.
 ///
-/// Changes from any number of batches are judged at once, as if those that give back came before those that take: the
-/// count is lowest after the givers, and highest at the end, when it must not exceed the lowest limit.
+/// Changes from any number of batches are judged at once, as if the decreases came before the increases: the count is
+/// lowest after the decreases, and highest at the end, when it must not exceed the lowest limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct UsesSum {
     delta: i64,

@@ -60,11 +60,11 @@ impl PostgresRows {
     /// database is being written to.
     pub async fn source(options: &PostgresOptions) -> Result<Self, OpenError> {
         let (mut connection, counter) = connect(options).await?;
-        let schema_state = look(&mut connection, &counter).await?;
-        if schema_state.found != schema_state.known {
-            return Err(OpenError::Older { found: schema_state.found, known: schema_state.known });
+        let state = schema_state(&mut connection, &counter).await?;
+        if state.found != state.known {
+            return Err(OpenError::Older { found: state.found, known: state.known });
         }
-        if schema_state.unfinished {
+        if state.unfinished {
             return Err(OpenError::Unfinished);
         }
         let mut session = Session::new(&mut connection, &counter);
@@ -92,7 +92,7 @@ impl PostgresRows {
     /// Outside of a tokio runtime.
     pub async fn target(options: &PostgresOptions) -> Result<Self, OpenError> {
         let (mut connection, counter) = connect(options).await?;
-        match look(&mut connection, &counter).await? {
+        match schema_state(&mut connection, &counter).await? {
             SchemaState { found: 0, .. } => {
                 let pool = Arc::new(Pool::new(options.clone(), tokio::runtime::Handle::current()));
                 migrate::migrate(&pool).await?;
@@ -153,7 +153,7 @@ async fn connect(options: &PostgresOptions) -> Result<(PgConnection, Counter), O
     Ok((connection, Counter::new(!options.is_pgbouncer())))
 }
 
-async fn look(connection: &mut PgConnection, counter: &Counter) -> Result<SchemaState, OpenError> {
+async fn schema_state(connection: &mut PgConnection, counter: &Counter) -> Result<SchemaState, OpenError> {
     migrate::schema_state(&mut Session::new(connection, counter)).await
 }
 

@@ -5,7 +5,7 @@ use shop_core::store::CommitError;
 use shop_store_sql::testing::{self, Bouncer, Cluster};
 use shop_store_sql::{PostgresOptions, PostgresStore};
 
-use super::world::{answer, batch, commit_all, context, entry, run, stock, take};
+use super::world::{batch, commit_all, context, entry, idempotency_record, run, stock, take};
 
 #[test]
 fn groups_and_refusals_are_the_same() {
@@ -19,8 +19,8 @@ fn groups_and_refusals_are_the_same() {
         let order = context().id();
         let mut batches: Vec<_> =
             (0..40).map(|_| batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)])).collect();
-        // Two of one key, of which one is refused, and one too many.
-        batches.extend((0..2).map(|_| batch([answer("one")])));
+        // Two batches with one key, of which one is refused, and one that takes too much.
+        batches.extend((0..2).map(|_| batch([idempotency_record("one")])));
         batches.push(batch([entry(order), take(&levels[0], 41)]));
         let outcomes = commit_all(&store, batches).await;
         let mut refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();

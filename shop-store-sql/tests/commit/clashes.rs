@@ -1,5 +1,5 @@
-//! Postgres ends a transaction because of another one (SQLSTATE 40001 and 40P01): it is tried again, not for ever, and
-//! whoever waits for it gets one order or none.
+//! Postgres aborts a transaction because of another one (SQLSTATE 40001 and 40P01): the store retries it for a limited
+//! time, and the caller gets one order or none.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -20,15 +20,15 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::statements::place;
 use super::world::{batch, connect, context, entries, entry, reserved, run, stock, take};
 
-/// Of these tests alone: they look into its log, and others look there for what these bring about.
+/// Used by these tests only: they read its log, and other tests assert that their log has none of these errors.
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start().unwrap());
 
 fn database() -> String {
     CLUSTER.database().unwrap()
 }
 
-/// How often a database said so.
-fn said(url: &str, words: &str) -> usize {
+/// How many lines of the log about this database contain these words.
+fn logged(url: &str, words: &str) -> usize {
     let database = format!(" {} ", url.rsplit('/').next().unwrap());
     let log = CLUSTER.log().unwrap();
     log.lines().filter(|line| line.contains(&database) && line.contains(words)).count()
@@ -36,16 +36,16 @@ fn said(url: &str, words: &str) -> usize {
 
 const SKUS: [&str; 3] = ["TEA", "POT", "CUP"];
 
-/// Somebody waits for a lock.
+/// One session waits for a lock.
 const ONE_WAITS: &str = "SELECT (count(*) = 1)::text FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-/// Two do.
+/// Two sessions wait for a lock.
 const TWO_WAIT: &str = "SELECT (count(*) = 2)::text FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-/// Somebody waits for longer than a hasty transaction does, so it is a patient one.
-const A_PATIENT_ONE_WAITS: &str = "SELECT (count(*) = 1)::text FROM pg_stat_activity
+/// A session waits for a lock longer than the short lock timeout allows, so it has the full one.
+const ONE_WAITS_LONG: &str = "SELECT (count(*) = 1)::text FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1 second'";
 
 /// Changes every level without changing what it means.
@@ -62,7 +62,7 @@ struct World {
 }
 
 impl World {
-    /// In the database of `url`, reached by `address`.
+    /// Opens the shop in the database of `url` through `address`.
     async fn open(url: String, address: &str) -> Self {
         let store = connect(address).await;
         let shop = Shop::builder(Arc::clone(&store) as _, b"a test's key, which is long enough to be one");
@@ -87,7 +87,7 @@ impl World {
         Self { url, store, shop, guest, method, key }
     }
 
-    /// Reached so that every transaction must see one state from its beginning to its end.
+    /// Opens the shop through a proxy that makes every transaction serializable.
     async fn serializable() -> (Self, Proxy) {
         let url = database();
         let proxy = Proxy::start(&url).unwrap();
@@ -96,7 +96,7 @@ impl World {
         (Self::open(url, &address).await, proxy)
     }
 
-    /// Orders what is in the cart; true when that was done before, under the same key.
+    /// Places the order of the cart; true if the same key placed it before.
     fn order(&self) -> impl Future<Output = Result<bool, Error>> + Send + use<> {
         let (shop, guest, key, method) = (Arc::clone(&self.shop), self.guest.clone(), self.key.clone(), self.method);
         async move {
@@ -109,7 +109,7 @@ impl World {
         self.store.transactions().0
     }
 
-    /// The books say that there are so many orders, each of one of everything.
+    /// Asserts that there are this many orders, each of one unit of every product, and that the data is consistent.
     async fn has_orders(&self, orders: usize) {
         let counts = "SELECT (SELECT count(*) FROM orders) || ' ' || (SELECT count(*) FROM answers) || ' '
             || (SELECT count(*) FROM reservations) || ' ' || (SELECT sum(reserved) FROM stock_levels)";
@@ -126,14 +126,14 @@ const NOT_SERIALIZABLE: &str = "could not serialize access";
 fn what_could_not_be_serialized_is_tried_again() {
     run(async {
         let (world, _proxy) = World::serializable().await;
-        assert_eq!(said(&world.url, NOT_SERIALIZABLE), 0);
+        assert_eq!(logged(&world.url, NOT_SERIALIZABLE), 0);
         let before = world.transactions();
         let held = testing::hold(&world.url, &format!("LOCK TABLE stock_levels IN EXCLUSIVE MODE; {TOUCH_LEVELS}"));
         let order = tokio::spawn(world.order());
         testing::wait_until(&world.url, ONE_WAITS).unwrap();
         held.unwrap().commit().unwrap();
         assert!(!order.await.unwrap().unwrap());
-        assert!(said(&world.url, NOT_SERIALIZABLE) >= 1);
+        assert!(logged(&world.url, NOT_SERIALIZABLE) >= 1);
         assert!(world.transactions() - before >= 2);
         world.has_orders(1).await;
     });
@@ -147,13 +147,13 @@ fn who_never_gets_through_is_told_in_time_and_has_nothing() {
         let rival = Rival::start(&world.url, "stock_levels", TOUCH_LEVELS).unwrap();
         let refused = world.order().await;
         assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
-        // The pauses alone leave room for no more in the time that is given, even twice.
+        // The pauses alone allow no more attempts, even in twice the retry period.
         let attempts = world.transactions() - before;
         assert!((3..=80).contains(&attempts), "{attempts}");
         assert!(rival.stop().unwrap() >= 3);
-        assert!(said(&world.url, NOT_SERIALIZABLE) >= 3);
+        assert!(logged(&world.url, NOT_SERIALIZABLE) >= 3);
         world.has_orders(0).await;
-        // Nothing is left of it: the same key makes the order, and answers it again.
+        // Nothing is left of it: the same key places the order, and then replays it.
         assert!(!world.order().await.unwrap());
         assert!(world.order().await.unwrap());
         world.has_orders(1).await;
@@ -169,14 +169,15 @@ fn a_deadlock_is_tried_again() {
         let levels =
             testing::texts(&url, "SELECT variant_id::text FROM stock_levels ORDER BY variant_id, location_id").unwrap();
         let level = |place: usize| format!("FROM stock_levels WHERE variant_id = '{}' FOR UPDATE", levels[place]);
-        // The store locks the first level, waits for the second, and will wait for the third. Whoever holds the third
-        // waits for the first by then, and never looks for a circle: that is left to the store.
+        // The store locks the first level, waits for the second, and will then wait for the third. The other session
+        // holds the third and waits for the first. Its deadlock timeout is long, so the store's session detects the
+        // deadlock.
         let second = testing::hold(&url, &format!("SELECT {}", level(1))).unwrap();
         let mut other = PgConnection::connect(&url).await.unwrap();
         let third = format!("BEGIN; SET LOCAL deadlock_timeout = '10min'; SELECT {}", level(2));
         sqlx::raw_sql(AssertSqlSafe(third)).execute(&mut other).await.unwrap();
         let order = tokio::spawn(world.order());
-        testing::wait_until(&url, A_PATIENT_ONE_WAITS).unwrap();
+        testing::wait_until(&url, ONE_WAITS_LONG).unwrap();
         let first = format!("SELECT {}", level(0));
         let other = tokio::spawn(async move {
             let locked = sqlx::raw_sql(AssertSqlSafe(first)).execute(&mut other).await.map(drop);
@@ -184,18 +185,18 @@ fn a_deadlock_is_tried_again() {
         });
         testing::wait_until(&url, TWO_WAIT).unwrap();
         drop(second);
-        // It was the store that gave way.
+        // The store's transaction was aborted, not the other one.
         let (locked, mut other) = other.await.unwrap();
         locked.unwrap();
         sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
         assert!(!order.await.unwrap().unwrap());
-        assert_eq!(said(&url, "ERROR:  deadlock detected"), 1);
+        assert_eq!(logged(&url, "ERROR:  deadlock detected"), 1);
         assert!(world.transactions() - before >= 2);
         world.has_orders(1).await;
     });
 }
 
-/// Statements outside of a batch are tried again, too, for as long as the store's options are patient.
+/// Statements outside of a batch are retried too, until the store's timeout.
 #[test]
 fn a_lone_statement_is_tried_again() {
     run(async {
@@ -221,7 +222,7 @@ fn a_lone_statement_is_tried_again() {
     });
 }
 
-/// It is the host's to begin anew: what was done before the batch is lost with it.
+/// The host must retry its own transaction, because its earlier statements are lost too.
 #[test]
 fn in_a_hosts_transaction_it_is_told() {
     run(async {
@@ -242,7 +243,7 @@ fn in_a_hosts_transaction_it_is_told() {
     });
 }
 
-/// The store says itself how its transactions are kept apart, so that a stricter default of the database refuses nothing.
+/// The store sets the isolation level itself, so a stricter default of the database causes no errors.
 #[test]
 fn the_databases_own_default_plays_no_role() {
     run(async {
@@ -270,7 +271,7 @@ fn the_databases_own_default_plays_no_role() {
             let (limited, committed) = waiting.await.unwrap();
             limited.unwrap();
             committed.unwrap();
-            assert_eq!(said(&url, NOT_SERIALIZABLE), 0);
+            assert_eq!(logged(&url, NOT_SERIALIZABLE), 0);
             store.close().await;
         }
     });

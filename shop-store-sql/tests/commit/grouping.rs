@@ -1,4 +1,4 @@
-//! Batches share transactions, and none suffers from another.
+//! Batches share transactions, and none affects another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,9 @@ use shop_core::inventory::{InventoryWrite, StockDelta, StockSettings};
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing::{self, Cluster};
 
-use super::world::{answer, batch, commit_all, connect, context, database, entries, entry, reserved, run, stock, take};
+use super::world::{
+    batch, commit_all, connect, context, database, entries, entry, idempotency_record, reserved, run, stock, take,
+};
 
 #[test]
 fn callers_of_one_hot_level_share_transactions() {
@@ -51,7 +53,7 @@ fn a_lone_caller_makes_one_transaction_at_once() {
     });
 }
 
-/// Holds back every commit that touches the level, until it is dropped: meanwhile a group gathers.
+/// Locks a level until dropped, so that a group gathers behind the commits that need it.
 struct Held {
     child: std::process::Child,
 }
@@ -88,13 +90,13 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let url = database();
         let store = connect(&url).await;
         let levels = stock(&store, 2, 1_000).await;
-        store.commit(Arc::new(batch([answer("taken")]))).await.unwrap();
+        store.commit(Arc::new(batch([idempotency_record("taken")]))).await.unwrap();
         let (order, lost) = (context().id(), context().id());
         let product: ProductId = context().id();
         let session: SessionId = context().id();
         let nobody: UserId = context().id();
 
-        // Both committers wait for the level, and everything else gathers behind them.
+        // Both committers wait for the level, and all other batches queue behind them.
         let held = Held::new(&url, &levels[0]);
         let fine = || batch([take(&levels[0], 1), entry(order)]);
         let mut first = Vec::new();
@@ -108,7 +110,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let require = |require| Batch { preconditions: vec![require], ..batch([take(&levels[0], 1), entry(lost)]) };
         let gathered = [
             fine(),
-            batch([take(&levels[0], 1), entry(lost), answer("taken")]),
+            batch([take(&levels[0], 1), entry(lost), idempotency_record("taken")]),
             fine(),
             require(Precondition::Version(Entity::Product, product.0, 1)),
             require(Precondition::LiveSession(session, context().id())),
@@ -120,7 +122,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         ];
         let mut gathered: Vec<_> = gathered.into_iter().map(|batch| store.commit(Arc::new(batch))).collect();
         for commit in &mut gathered {
-            // From the first poll on it is in the queue.
+            // The first poll queues it.
             assert!(commit.now_or_never().is_none());
         }
         held.release();
@@ -175,9 +177,9 @@ fn stock_runs_out_exactly() {
     });
 }
 
-/// Two servers, lines in opposite orders, and now and then a batch that is committed alone.
+/// Two servers, writes in opposite orders, and some batches that are committed alone.
 #[test]
-fn nobody_waits_in_a_circle() {
+fn opposite_orders_cause_no_deadlock() {
     run(async {
         let url = database();
         let stores = [connect(&url).await, connect(&url).await];
@@ -206,7 +208,7 @@ fn nobody_waits_in_a_circle() {
                             })
                             .into(),
                         ),
-                        // And so is who takes and gives at once.
+                        // So is a batch that both takes and adds stock.
                         5 => lines.push(
                             InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand: 1, reserved: 0 })
                                 .into(),
@@ -223,7 +225,7 @@ fn nobody_waits_in_a_circle() {
         }
         assert_eq!(reserved(&stores[0], &levels[3]).await, 4 * 2 * 32);
         assert_eq!(entries(&stores[0], order).await, 4 * 2 * 24);
-        // A deadlock is found after a second, and counted a moment later.
+        // Postgres detects a deadlock after a second and counts it shortly after.
         assert!(began.elapsed() < Duration::from_secs(30));
         let deadlocks =
             testing::texts(&url, "SELECT deadlocks::text FROM pg_stat_database WHERE datname = current_database()");
@@ -234,9 +236,9 @@ fn nobody_waits_in_a_circle() {
     });
 }
 
-/// A host may keep its transaction open for as long as it likes.
+/// A host may keep its transaction open for any time.
 #[test]
-fn a_lock_that_is_held_for_long_stops_nobody_else() {
+fn a_lock_that_is_held_for_long_stops_no_other_batch() {
     run(async {
         let url = database();
         let store = connect(&url).await;
@@ -251,7 +253,7 @@ fn a_lock_that_is_held_for_long_stops_nobody_else() {
         let waits = "SELECT (count(*) > 0)::text FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
         testing::wait_until(&url, waits).unwrap();
-        // Some of them join those that are blocked, and are told apart.
+        // Some of them share a group with the blocked ones, and the store separates them.
         let free = (0..20).map(|_| batch([take(&levels[1], 1), entry(order)])).collect();
         commit_all(&store, free).await.into_iter().for_each(Result::unwrap);
         assert!(!blocked.is_finished());
@@ -262,7 +264,7 @@ fn a_lock_that_is_held_for_long_stops_nobody_else() {
     });
 }
 
-/// What a caller who went away wanted is done whole or not at all.
+/// The batch of a caller that went away is committed completely or not at all.
 #[test]
 fn a_caller_that_goes_away_leaves_nothing_half_done() {
     run(async {
@@ -280,7 +282,7 @@ fn a_caller_that_goes_away_leaves_nothing_half_done() {
             commit.abort();
         }
         store.commit(Arc::new(batch([take(&levels[0], 1), entry(order)]))).await.unwrap();
-        // What was begun before is done by the time the store is closed.
+        // Closing the store finishes the batches that were queued before.
         store.close().await;
         let store = connect(&url).await;
         assert_eq!(i64::try_from(entries(&store, order).await).unwrap(), reserved(&store, &levels[0]).await);

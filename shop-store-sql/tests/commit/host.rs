@@ -31,7 +31,7 @@ fn both_or_none() -> Outcome {
         let order = context().id();
         let mut connection = PgConnection::connect(&url).await?;
 
-        // Rolled back, nothing of either is there.
+        // After a rollback, neither the host's row nor the batch is there.
         let first = batch([take(&levels[0], 2), take(&levels[1], 2), entry(order)]);
         let mut transaction = connection.begin().await?;
         sqlx::query("INSERT INTO notes VALUES ('one')").execute(&mut *transaction).await?;
@@ -39,8 +39,8 @@ fn both_or_none() -> Outcome {
         transaction.rollback().await?;
         assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (0, 0));
 
-        // A conflict leaves the transaction usable, and nothing of the batch in it: neither of one that is written
-        // set-wise first, nor of one that is not.
+        // After a conflict the transaction is usable and contains nothing of the batch, whether the batch was applied
+        // set-wise or row by row.
         let product: ProductId = context().id();
         let stale = Precondition::Version(Entity::Product, product.0, 1);
         let refused = Batch { preconditions: vec![stale], ..batch([take(&levels[0], 1), entry(order)]) };
@@ -58,19 +58,19 @@ fn both_or_none() -> Outcome {
             }
         }
         store.commit_in(&mut transaction, &first).await?;
-        // Not before the host commits.
+        // Nothing is visible before the host commits.
         assert_eq!(entries(&store, order).await, 0);
         transaction.commit().await?;
         assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (2, 1));
         assert_eq!(notes(&url), ["two"]);
 
-        // It happened: the store itself knows the operation.
+        // The store knows that the operation is committed.
         assert!(matches!(store.commit(Arc::new(first)).await, Err(CommitError::Conflict(Conflict::Exists(_)))));
         Ok(())
     })
 }
 
-/// A movement at the level's place.
+/// A movement of one unit into the level.
 fn movement(level: &StockLevel) -> Write {
     let mut context = context();
     let movement = Movement {
@@ -87,9 +87,9 @@ fn movement(level: &StockLevel) -> Write {
     InventoryWrite::Movement(movement).into()
 }
 
-/// A host's transaction may take long: what it counts is no row that others wait for.
+/// A host's transaction may take long, so its changes to stored counts must lock no row that other commits need.
 #[test]
-fn nobody_waits_for_what_a_host_counts() -> Outcome {
+fn no_commit_waits_for_the_counts_of_a_host() -> Outcome {
     run(async {
         let url = database();
         let store = connect(&url).await;
@@ -102,7 +102,7 @@ fn nobody_waits_for_what_a_host_counts() -> Outcome {
         let mut connection = PgConnection::connect(&url).await?;
         let mut transaction = connection.begin().await?;
         store.commit_in(&mut transaction, &batch([movement(&levels[0])])).await?;
-        // As many as there are slots, and more: none of them is held up until the host ends.
+        // More commits than there are slots: none of them waits for the host.
         for _ in 0..32 {
             store.commit(Arc::new(batch([movement(&levels[0])]))).await?;
         }
@@ -111,7 +111,7 @@ fn nobody_waits_for_what_a_host_counts() -> Outcome {
         assert_eq!(count().await, before + 33);
         assert_eq!(store.miscounted().await?, Vec::<String>::new());
 
-        // Sweeping adds it to the others.
+        // Sweeping folds the host's slot into the others.
         let own = || testing::texts(&url, "SELECT count(*)::text FROM list_counts WHERE slot >= 8").unwrap();
         assert_eq!(own(), ["1"]);
         let now = context().now();

@@ -13,7 +13,7 @@ use shop_store_sql::{PostgresOptions, PostgresStore};
 
 use super::world::{batch, commit_all, connect, context, database, entries, entry, reserved, run, stock, take};
 
-/// Cuts at the first message of this kind.
+/// Applies the verdict to the first message of this kind.
 fn once(proxy: &Proxy, wanted: impl Fn(&Message<'_>) -> bool + Send + Sync + 'static, verdict: Verdict) {
     let cut = AtomicBool::new(false);
     proxy.judge(
@@ -71,9 +71,9 @@ fn the_next_group_is_filled_while_one_is_committed() {
     });
 }
 
-/// As after a failover that closed nothing: what was open leads to nowhere, and what is opened now to the new primary.
+/// As after a failover that closed no connection: open connections get no response, and new ones reach the new primary.
 #[test]
-fn where_nobody_answers_the_other_connections_are_given_up_too() {
+fn after_a_silent_connection_the_idle_ones_are_closed_too() {
     run(async {
         let url = database();
         let proxy = Proxy::start(&url).unwrap();
@@ -88,7 +88,7 @@ fn where_nobody_answers_the_other_connections_are_given_up_too() {
                 seen.fetch_max(message.connection, Ordering::SeqCst);
                 Verdict::Pass
             });
-            // Several at once have connections of their own.
+            // Concurrent reads use several connections.
             for read in join_all(emails.iter().map(|email| store.user_by_email(email))).await {
                 assert_eq!(read.unwrap(), None);
             }
@@ -131,7 +131,7 @@ fn lost_during_commit_it_is_unknown_and_happens_once() {
                 let outcome = store.commit(Arc::new(one.clone())).await;
                 assert!(matches!(outcome, Err(CommitError::OutcomeUnknown(_))), "{outcome:?}");
                 proxy.pass();
-                // The same batch again gives the answer, and happens once.
+                // Submitting the same batch again shows the outcome, and the batch is applied once.
                 let again = store.commit(Arc::new(one)).await;
                 match again {
                     Ok(()) => assert!(!at_answer || !done, "it was committed before"),
@@ -167,8 +167,8 @@ fn without_a_database_everybody_hears_so_soon() {
     });
 }
 
-/// Where a standby must have it too, "committed here" is not "committed". (Postgres ends the statement's time-out before
-/// it waits for the standby, so the time-out cannot end that wait.)
+/// If a standby must have a commit too, a commit on the primary alone is not acknowledged. (Postgres stops the
+/// statement timeout before it waits for the standby, so this timeout cannot end the wait.)
 #[test]
 fn without_the_standby_nothing_is_acknowledged() {
     run(async {

@@ -1,5 +1,5 @@
-//! How batches are committed: together where they can be, by the fewest statements, in anybody's transaction, and once
-//! whatever becomes of the connection. (What every store must do is in `conformance.rs`.)
+//! How batches are committed: in groups, with few statements, in a host's transaction, and exactly once when
+//! connections fail. (`conformance.rs` tests what every store must do.)
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 

@@ -1,4 +1,4 @@
-//! Two servers on one database, and everybody does everything at once.
+//! Two servers on one database, with concurrent orders, payments, shipments, cancellations and workers.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ async fn open(url: &str) -> Arc<Shop> {
     Arc::new(shop.open().await.unwrap())
 }
 
-/// Something to sell, and a way to ship it.
+/// Creates products and a shipping method.
 async fn fill(shop: &Shop) -> MethodId {
     let staff = Actor::system();
     for sku in SKUS {
@@ -47,8 +47,8 @@ async fn fill(shop: &Shop) -> MethodId {
     shop.shipping().create_method(&staff, method).await.unwrap().id
 }
 
-/// A guest fills a cart and orders; every other order is canceled, the others are paid and sent. Answers false when there
-/// was not enough left.
+/// A guest fills a cart and orders. Every other order is canceled, the others are paid and shipped. False if the stock
+/// did not suffice.
 async fn buy(shop: Arc<Shop>, method: MethodId, number: usize) -> Result<bool, Error> {
     let cart = shop.carts().create(&Actor::anonymous()).await?;
     let guest = shop.identify(Tokens { cart: cart.token.as_ref().map(Secret::expose), ..Tokens::default() });
@@ -107,7 +107,8 @@ fn the_books_of_two_busy_servers_add_up() {
         for worker in workers {
             worker.await.unwrap();
         }
-        // All 60 of each are sold (those of canceled orders again), unless too many came while they were held.
+        // All 60 units of each are sold (those of canceled orders again), unless too many buyers came while they were
+        // reserved.
         let sent = testing::texts(&url, "SELECT count(*)::text FROM orders WHERE status = 'completed'").unwrap();
         assert!(sent[0].parse::<i32>().unwrap() >= 30, "{sent:?} of {}", bought.iter().filter(|done| **done).count());
         let problems = shops[0].check().await.unwrap();

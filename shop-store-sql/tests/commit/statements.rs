@@ -1,4 +1,4 @@
-//! How many statements each operation takes: round trips, which must not grow unseen.
+//! The number of statements (round trips) of each operation, so that it cannot grow unnoticed.
 
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ fn statements_are_counted() {
             ..ShipmentInput::default()
         };
         let shipment =
-            counted.step("pack a parcel", shop.shipping().create_shipment(&sam, shipment, None)).await.unwrap();
+            counted.step("pack a shipment", shop.shipping().create_shipment(&sam, shipment, None)).await.unwrap();
         let shipped = TrackingInput { status: "shipped".into(), ..TrackingInput::default() };
         let shipment = shipment.value.id;
         counted
@@ -122,7 +122,7 @@ fn statements_are_counted() {
             .await
             .unwrap();
 
-        // Some of it comes back.
+        // Part of it is returned.
         let id = order.order.id;
         let back = json!({"items": [{"order_item_id": order.order.items.first().unwrap().id, "quantity": 1}]});
         let back = serde_json::from_value(back).unwrap();
@@ -162,7 +162,7 @@ fn statements_are_counted() {
         let with_mail = PlaceOrder { email: "guest@example.com".into(), ..place() };
         counted.step("place a guest's order", shop.orders().place(&guest, with_mail, None)).await.unwrap();
 
-        // Promotions and taxes cost no statement more.
+        // Promotions and taxes take no additional statement.
         let promotion = |code: &str| json!({"name": "Ten", "kind": "percent", "value": "10", "code": code});
         for input in [promotion("TEN"), json!({"name": "All", "kind": "fixed", "value": "1", "usage_limit": 9})] {
             shop.catalog().create_promotion(&system, serde_json::from_value(input).unwrap()).await.unwrap();
@@ -181,14 +181,14 @@ fn statements_are_counted() {
         assert_eq!((order.explanation.promotions.len(), order.explanation.taxes.len()), (2, 1));
         counted.step("cancel it", shop.orders().cancel(&sam, order.id, None)).await.unwrap();
 
-        // A commit takes 3 or 4 of them (BEGIN, locks, writes, COMMIT), however many rows it writes, or goes write by write where that is noted, and
-        // 2 more where lists of products change; the others are reads.
+        // A commit takes 3 or 4 statements (BEGIN, locks, writes, COMMIT), however many rows it writes, and 2 more if
+        // product lists change. Those noted below apply their writes row by row. The other statements are reads.
         let wanted = [
             ("create a product", 9),
-            // One of them reads what the variant cost before.
+            // One of them reads the variant's previous prices.
             ("change a product, with two more variants", 12),
             ("change it again", 9),
-            // Write by write, for the levels of stock bear the sku, too.
+            // Row by row, because the stock levels contain the sku too.
             ("change a sku", 26),
             ("register", 7),
             ("sign in", 5),
@@ -200,7 +200,7 @@ fn statements_are_counted() {
             ("replay it", 1),
             ("view an order", 3),
             ("capture a payment", 9),
-            ("pack a parcel", 8),
+            ("pack a shipment", 8),
             ("ship it", 10),
             ("request a return", 10),
             ("approve it", 9),
@@ -222,7 +222,7 @@ fn statements_are_counted() {
     });
 }
 
-/// Whoever watches how long an answer takes must not learn who has an account.
+/// The response time must not reveal whether an address has an account.
 #[test]
 fn a_known_and_an_unknown_address_take_the_same_statements() {
     run(async {
@@ -244,7 +244,7 @@ fn a_known_and_an_unknown_address_take_the_same_statements() {
         shop.accounts().create_superuser(&Actor::system(), input).await.unwrap();
         shop.accounts().register(register("new@example.com")).await.unwrap();
         let mut found = Vec::new();
-        // One who is confirmed, one who is not, and nobody.
+        // A confirmed account, an unconfirmed one, and none.
         for address in ["sam@example.com", "new@example.com", "nobody@example.com"] {
             let mut counted = Counted { store: Arc::clone(&store), found: Vec::new() };
             let accounts = shop.accounts();

@@ -34,7 +34,7 @@ pub(crate) async fn connect(url: &str) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }
 
-/// A moment of its own, for everything that is drawn.
+/// A decision context with its own seed, for all ids and times of a test.
 pub(crate) fn context() -> DecisionContext {
     static DRAWN: AtomicU64 = AtomicU64::new(1);
     let mut seed = [3; 32];
@@ -48,7 +48,7 @@ pub(crate) fn batch(writes: impl IntoIterator<Item = Write>) -> Batch {
     Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut context()) }
 }
 
-/// A location with so many levels of so many pieces.
+/// Creates a location with this many levels, each with `on_hand` units.
 pub(crate) async fn stock(store: &PostgresStore, levels: usize, on_hand: i64) -> Vec<StockLevel> {
     let mut context = context();
     let location = Location {
@@ -80,13 +80,13 @@ pub(crate) async fn stock(store: &PostgresStore, levels: usize, on_hand: i64) ->
     levels
 }
 
-/// Reserves pieces of a level.
+/// Reserves units of a level.
 pub(crate) fn take(level: &StockLevel, quantity: i64) -> Write {
     let (variant_id, location_id): (VariantId, LocationId) = (level.variant_id, level.location_id);
     InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand: 0, reserved: quantity }).into()
 }
 
-/// An entry in the timeline of an order (which need not be there).
+/// An entry in the history of an order (which need not exist).
 pub(crate) fn entry(order: OrderId) -> Write {
     let mut context = context();
     let (event, actor, detail) = ("placed".to_owned(), "guest".to_owned(), "It was placed.".to_owned());
@@ -102,13 +102,13 @@ pub(crate) fn entry(order: OrderId) -> Write {
     .into()
 }
 
-/// An answer under this key.
-pub(crate) fn answer(key: &str) -> Write {
+/// An idempotency record under this key.
+pub(crate) fn idempotency_record(key: &str) -> Write {
     let key = IdempotencyRecordKey { caller: "cart:1".to_owned(), operation: "test".to_owned(), key: key.to_owned() };
     IdempotencyRecord { key, fingerprint: [1; 32], outcome: "{}".to_owned(), created_at: SystemClock.now() }.into()
 }
 
-/// Commits all at once, and answers in the same order.
+/// Commits all batches concurrently. The results have the order of the batches.
 pub(crate) async fn commit_all(store: &Arc<PostgresStore>, batches: Vec<Batch>) -> Vec<Result<(), CommitError>> {
     let commits = batches.into_iter().map(|batch| {
         let store = Arc::clone(store);
@@ -118,13 +118,13 @@ pub(crate) async fn commit_all(store: &Arc<PostgresStore>, batches: Vec<Batch>) 
     join_all(commits).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// How many pieces of a level are reserved.
+/// The number of reserved units of a level.
 pub(crate) async fn reserved(store: &PostgresStore, level: &StockLevel) -> i64 {
     use shop_core::inventory::InventoryRepository as _;
     store.stock_of(&[level.variant_id]).await.unwrap().first().unwrap().reserved
 }
 
-/// How many entries the timeline of an order has.
+/// The number of entries in the history of an order.
 pub(crate) async fn entries(store: &PostgresStore, order: OrderId) -> usize {
     use shop_core::orders::OrdersRepository as _;
     store.history(order).await.unwrap().len()

@@ -1,8 +1,8 @@
-//! The limit that orders are measured against: one thread and one connection that only execute the statements, with every
-//! row known beforehand. It reads nothing, decides nothing and answers nobody.
+//! The bare loop that orders are compared with: one thread and one connection that only execute the statements of
+//! orders whose rows were prepared before. It reads nothing, decides nothing and has no callers.
 //!
-//! The rows, tables, indexes and PRAGMAs are those of the shop; [`CALLERS`] orders share a commit, as they do
-//! when as many callers order at once.
+//! The rows, tables, indexes and PRAGMAs are those of the shop. [`CALLERS`] orders share a commit, as they do when that
+//! many callers place orders concurrently.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ const STATEMENTS: [&str; 10] = [
         ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = uses + 1",
 ];
 
-/// The bare loop over a file that a shop has made.
+/// The bare loop over a file that a shop created.
 pub(crate) struct Loop {
     connection: Connection,
     place: String,
@@ -48,7 +48,7 @@ pub(crate) struct Loop {
     options: String,
 }
 
-/// What one order writes.
+/// The rows of one order.
 struct Row {
     ids: [Uuid; 5],
     number: String,
@@ -93,7 +93,7 @@ impl Loop {
         })
     }
 
-    /// Writes what ordering these carts writes, and answers how long it took.
+    /// Writes the orders of these carts. Returns the elapsed time.
     ///
     /// # Errors
     /// When a statement fails, or changes no row.
@@ -164,12 +164,12 @@ fn blob(id: &Uuid) -> &[u8] {
 
 fn row(world: &World, cart: &Cart, number: usize, context: &mut DecisionContext) -> Option<Row> {
     let lines = cart.items.iter().map(|item| {
-        let good = world.goods.iter().take(1_000).find(|good| good.variant == item.variant_id)?;
+        let sold = world.variants.iter().take(1_000).find(|sold| sold.variant == item.variant_id)?;
         Some(Line {
             ids: [context.id(), context.id()],
-            product: good.product.0,
-            variant: good.variant.0,
-            sku: good.sku.clone(),
+            product: sold.product.0,
+            variant: sold.variant.0,
+            sku: sold.sku.clone(),
             name: "Shirt number 100 for every day".to_owned(),
             price: 1_999,
         })

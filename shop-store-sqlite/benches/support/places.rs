@@ -1,4 +1,4 @@
-//! Orders placed by many callers at once.
+//! Orders placed by concurrent callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use shop_core::orders::PlaceOrder;
 use super::world::Customer;
 use super::{CALLERS, Result};
 
-/// Every customer orders what is in their cart; [`CALLERS`] of them at a time. Answers how long it took.
+/// Every customer orders what is in their cart, [`CALLERS`] of them at a time. Returns the elapsed time.
 ///
 /// # Errors
 /// The first order that was refused.
@@ -18,7 +18,7 @@ pub(crate) async fn place(shop: &Shop, order_input: &PlaceOrder, customers: &Arc
     place_by(CALLERS, shop, order_input, customers).await
 }
 
-/// The same, so many of them at a time.
+/// Like [`place`], with this many callers at a time.
 ///
 /// # Errors
 /// The first order that was refused.

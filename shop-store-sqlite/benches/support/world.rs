@@ -1,4 +1,4 @@
-//! A shop full of goods, customers, carts and old orders, written through the store's own `commit` in large batches.
+//! A shop with many products, customers, carts and old orders, written through the store's `commit` in large batches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,33 +23,33 @@ use shop_core::{Actor, actor::SignedIn};
 
 use super::Result;
 
-/// How many writes go into one batch while the shop is filled.
+/// The number of writes per batch while the shop is filled.
 const WRITES_PER_BATCH: usize = 4_000;
-/// Nobody buys a shop empty here.
+/// The stock of every variant; no benchmark sells it out.
 const PLENTY: i64 = 1_000_000_000;
 
-/// Something that can be bought.
+/// A variant that customers buy.
 #[derive(Debug, Clone)]
-pub(crate) struct Good {
-    /// Its product.
+pub(crate) struct SoldVariant {
+    /// The product.
     pub(crate) product: ProductId,
-    /// Which variant of it.
+    /// The variant.
     pub(crate) variant: VariantId,
-    /// Its sku.
+    /// The variant's sku.
     pub(crate) sku: String,
 }
 
-/// Somebody who is signed in.
+/// A signed-in customer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Customer {
-    /// Who.
+    /// The account.
     pub(crate) user: UserId,
-    /// In which session.
+    /// The session of the requests.
     pub(crate) session: SessionId,
 }
 
 impl Customer {
-    /// As the calls of the shop want it.
+    /// The actor of this customer's calls.
     pub(crate) fn actor(self) -> Actor {
         Actor::user(SignedIn {
             user_id: self.user,
@@ -59,7 +59,7 @@ impl Customer {
         })
     }
 
-    /// Their address.
+    /// The e-mail address of the customer with this number.
     pub(crate) fn email(number: usize) -> String {
         format!("customer{number}@example.com")
     }
@@ -68,29 +68,29 @@ impl Customer {
 /// What customers put into their carts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Demand {
-    /// Everybody the same two variants.
+    /// All customers the same two variants.
     Hot,
     /// Two of the first thousand variants.
     Spread,
 }
 
-/// The ids of what is in the shop.
+/// The ids of the shop's rows.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
-    /// Where everything lies.
+    /// The location of all stock.
     pub(crate) location: LocationId,
-    /// The one way to ship.
+    /// The only shipping method.
     pub(crate) method: MethodId,
     /// One per product: its first variant.
-    pub(crate) goods: Vec<Good>,
-    /// The signed-in people.
+    pub(crate) variants: Vec<SoldVariant>,
+    /// The signed-in customers.
     pub(crate) customers: Vec<Customer>,
     base: Timestamp,
 }
 
 impl World {
-    /// Fills an empty shop (its default location is there) with products of two variants each, and customers whose
-    /// password has this hash.
+    /// Fills an empty shop, which has only its default location, with products of two variants each, and with customers
+    /// whose password has this hash.
     pub(crate) async fn fill(
         store: &dyn Store,
         products: usize,
@@ -133,14 +133,14 @@ impl World {
             categories.push(category.id);
             filler.add([RowWrite::Category(Change::Insert(category))]).await?;
         }
-        let mut goods = Vec::with_capacity(products);
+        let mut variants = Vec::with_capacity(products);
         for number in 0..products {
             let category_id = categories.get(number % CATEGORIES).copied();
             let product = Product { category_id, ..product(number, &mut filler.context()) };
             let levels = product.variants.iter().map(|variant| level(&product, variant, location));
             let levels: Vec<_> = levels.map(InventoryWrite::InsertLevel).map(Write::from).collect();
             if let Some(variant) = product.variants.first() {
-                goods.push(Good { product: product.id, variant: variant.id, sku: variant.sku.clone() });
+                variants.push(SoldVariant { product: product.id, variant: variant.id, sku: variant.sku.clone() });
             }
             filler.add([RowWrite::Product(Change::Insert(product))]).await?;
             filler.add(levels).await?;
@@ -158,10 +158,10 @@ impl World {
             people.push(customer);
         }
         filler.finish().await?;
-        Ok(Self { location, method, goods, customers: people, base })
+        Ok(Self { location, method, variants, customers: people, base })
     }
 
-    /// Gives each of these customers, who have none, an open cart with two lines.
+    /// Creates an open cart with two lines for each of these customers, who must not have one.
     pub(crate) async fn fill_carts(
         &self,
         store: &dyn Store,
@@ -182,11 +182,11 @@ impl World {
     fn cart(&self, customer: Customer, number: usize, demand: Demand, context: &mut DecisionContext) -> Cart {
         let lines = match demand {
             Demand::Hot => [0, 1],
-            // Two different ones; the step has no divisor in common with 1,000.
+            // Two different variants. The step has no common divisor with 1,000, so all variants are used.
             Demand::Spread => [number * 37 % 1_000, (number * 37 + 501) % 1_000],
         };
-        let goods = lines.iter().filter_map(|line| self.goods.get(line % self.goods.len()));
-        let items = goods.map(|good| CartItem { id: context.id(), variant_id: good.variant, quantity: 1 }).collect();
+        let variants = lines.iter().filter_map(|line| self.variants.get(line % self.variants.len()));
+        let items = variants.map(|sold| CartItem { id: context.id(), variant_id: sold.variant, quantity: 1 }).collect();
         Cart {
             id: context.id(),
             customer_id: Some(customer.user),
@@ -200,12 +200,12 @@ impl World {
         }
     }
 
-    /// Writes orders that were delivered long ago. Their events were relayed and forgotten, their operations too.
+    /// Writes orders that were delivered long ago, without the events and operations, which would be deleted by now.
     pub(crate) async fn fill_orders(&self, store: &dyn Store, orders: usize) -> Result<()> {
         let mut filler = Filler::new(store, self.base - chrono::TimeDelta::days(365));
         for number in 0..orders {
             let mut context = filler.context();
-            let order = self.order(number, &mut context).ok_or("there are too few goods for an order")?;
+            let order = self.order(number, &mut context).ok_or("there are too few products for an order")?;
             let reservations = order.items.iter().map(|item| Reservation {
                 id: context.id(),
                 order_id: order.id,
@@ -259,14 +259,14 @@ impl World {
 
     fn order(&self, number: usize, context: &mut DecisionContext) -> Option<Order> {
         let customer = self.customers.get(number % self.customers.len())?;
-        let goods = [number * 37, number * 37 + 501].map(|place| self.goods.get(place % self.goods.len()));
-        let items = goods.into_iter().map(|good| {
-            let good = good?;
+        let variants = [number * 37, number * 37 + 501].map(|place| self.variants.get(place % self.variants.len()));
+        let items = variants.into_iter().map(|sold| {
+            let sold = sold?;
             Some(OrderItem {
                 id: context.id(),
-                product_id: good.product,
-                variant_id: good.variant,
-                sku: good.sku.clone(),
+                product_id: sold.product,
+                variant_id: sold.variant,
+                sku: sold.sku.clone(),
                 name: "A thing of the past".to_owned(),
                 options: BTreeMap::from([("size".to_owned(), "M".to_owned())]),
                 unit_price: Amount(1_999),
@@ -323,7 +323,7 @@ impl World {
         })
     }
 
-    /// What a customer says to turn a cart into an order.
+    /// The input that turns a customer's cart into an order.
     pub(crate) fn order_input(&self) -> PlaceOrder {
         PlaceOrder {
             shipping_address: AddressInput {
@@ -344,7 +344,7 @@ impl World {
     }
 }
 
-/// Where everything goes.
+/// The shipping address of all orders.
 pub(crate) fn address() -> Address {
     Address {
         first_name: "Ada".to_owned(),
@@ -360,7 +360,7 @@ pub(crate) fn address() -> Address {
     }
 }
 
-/// So many categories share the products.
+/// The number of categories.
 const CATEGORIES: usize = 10;
 
 fn category(number: usize, context: &mut DecisionContext) -> Category {
@@ -381,7 +381,8 @@ fn product(number: usize, context: &mut DecisionContext) -> Product {
     let variant = |size: &str, context: &mut DecisionContext| Variant {
         id: context.id(),
         sku: format!("SKU-{number:06}-{size}"),
-        // Spread over all that were made one after the other, so that a range holds the same share of few and of many.
+        // Prices are spread over the creation order, so that a price range holds the same share of any number of
+        // products.
         price: Amount(1_000 + i64::try_from(number * 7_919 % 5_000).unwrap_or(0)),
         compare_at_price: Some(Amount(7_999)),
         options: BTreeMap::from([("size".to_owned(), size.to_owned()), ("color".to_owned(), "black".to_owned())]),
@@ -467,8 +468,8 @@ fn session(customer: Customer, now: Timestamp) -> Session {
     }
 }
 
-/// Collects writes into large batches. Every row gets a moment of its own, a millisecond after the last, so that ids
-/// grow as those of a real shop do.
+/// Collects writes into large batches. Every row gets its own time, a millisecond after the last, so that ids grow as
+/// those of a real shop do.
 struct Filler<'a> {
     store: &'a dyn Store,
     writes: Vec<Write>,

@@ -19,18 +19,18 @@ pub(crate) fn fill_search(connection: &Connection) -> rusqlite::Result<()> {
     let mut write = connection.prepare("UPDATE orders SET search_text = ?2 WHERE rowid = ?1")?;
     let mut last = i64::MIN;
     loop {
-        let mut encoded = Vec::new();
+        let mut texts = Vec::new();
         let mut rows = read.query(params![last, AT_A_TIME])?;
         while let Some(row) = rows.next()? {
             let mut columns = ColumnReader::new(row);
             let (rowid, number, email_key): (i64, String, String) = (columns.take()?, columns.take()?, columns.take()?);
             let (shipping, billing) = (columns.json()?, columns.json()?);
             let skus: String = columns.take()?;
-            encoded.push((rowid, search_text(&number, &email_key, [&shipping, &billing], [skus.as_str()])));
+            texts.push((rowid, search_text(&number, &email_key, [&shipping, &billing], [skus.as_str()])));
         }
-        let Some((rowid, _)) = encoded.last() else { return Ok(()) };
+        let Some((rowid, _)) = texts.last() else { return Ok(()) };
         last = *rowid;
-        for (rowid, text) in &encoded {
+        for (rowid, text) in &texts {
             write.execute(params![rowid, text])?;
         }
     }

@@ -97,7 +97,7 @@ impl SqliteRows {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, ApplyError>) -> StoreResult<T> {
-        work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(told)
+        work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(store_failure)
     }
 
     /// Runs work in a transaction: all of it, or nothing.
@@ -134,7 +134,7 @@ fn fault(why: impl Into<BoxError>) -> ApplyError {
     ApplyError::Fault(why.into())
 }
 
-fn told(failure: ApplyError) -> StoreError {
+fn store_failure(failure: ApplyError) -> StoreError {
     match failure {
         ApplyError::Sql(error) => store_error(error),
         ApplyError::Conflict(conflict) => StoreError::Fault(conflict.into()),

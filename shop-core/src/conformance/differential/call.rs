@@ -1,4 +1,4 @@
-//! A call: how it is drawn, and its answer.
+//! A call: how it is drawn, and its outcome.
 
 use std::fmt::Debug;
 
@@ -20,9 +20,9 @@ pub(super) struct Call {
     pub(super) run: Box<dyn Fn(Shop) -> BoxFuture<'static, CallOutcome> + Send + Sync>,
 }
 
-/// The answer to a call.
+/// The outcome of a call.
 pub(super) struct CallOutcome {
-    /// The complete answer.
+    /// The complete result, formatted.
     pub(super) text: String,
     /// Ids for later calls.
     pub(super) news: Vec<News>,
@@ -81,6 +81,6 @@ impl Call {
 
 /// An input, as a client would send it.
 pub(super) fn input<T: DeserializeOwned + Default>(json: serde_json::Value) -> T {
-    // Every input accepts anything; errors in it are reported in the answer.
+    // Every input accepts anything; errors in it are reported in the outcome.
     serde_json::from_value(json).unwrap_or_default()
 }

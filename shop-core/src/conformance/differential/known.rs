@@ -1,4 +1,4 @@
-//! Facts from earlier answers, and randomness: together they determine the next call.
+//! Facts from earlier outcomes, and randomness: together they determine the next call.
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -12,7 +12,7 @@ use crate::id::{
 };
 use crate::idempotency::IdempotencyKey;
 
-/// A fact from an answer.
+/// A fact from the outcome of a call.
 #[derive(Debug, Clone)]
 pub(super) enum News {
     Address(AddressId),
@@ -168,17 +168,17 @@ impl Known {
 }
 
 /// Methods that return a known id of a kind.
-macro_rules! things {
-    ($($subject:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
+macro_rules! known_ids {
+    ($($name:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
         impl Known {$(
-            pub(super) fn $subject(&mut self) -> $id {
+            pub(super) fn $name(&mut self) -> $id {
                 self.any(|news| if let $pattern = news { Some(*$found) } else { None })
             }
         )+}
     };
 }
 
-things! {
+known_ids! {
     product: ProductId = News::Product(id, _) => id,
     variant: VariantId = News::Variant(id, _) => id,
     promotion: PromotionId = News::Promotion(id) => id,

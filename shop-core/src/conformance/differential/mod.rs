@@ -1,7 +1,7 @@
-//! The same calls on several stores must give the same answers.
+//! The same calls on several stores must give the same results.
 //!
 //! - `world.rs`: a shop per store, with the same clock, randomness and keys
-//! - `call.rs`: one call, its answer, and the facts in the answer; `known.rs` remembers those
+//! - `call.rs`: one call, its outcome, and the facts in it; `known.rs` remembers those
 //! - `users.rs`, `products.rs`, `trade.rs`, `webhooks.rs`: calls that change something; `reads.rs`: lists with every
 //!   filter and order
 
@@ -24,7 +24,7 @@ use call::{Call, CallOutcome};
 use known::Known;
 use world::World;
 
-/// Plays one long sequence of random calls on several stores and compares every answer, every mail and every webhook
+/// Plays one long sequence of random calls on several stores and compares every result, every mail and every webhook
 /// delivery. At the end, the shop's own checks must pass.
 ///
 /// ```
@@ -69,7 +69,7 @@ impl Differential {
     /// Plays this many more calls.
     ///
     /// # Errors
-    /// The first answer in which two stores differ, with the seed and the number of the call; a failure of a store; or
+    /// The first outcome in which two stores differ, with the seed and the number of the call; a failure of a store; or
     /// what the shop's own checks find at the end.
     pub async fn play(&mut self, calls: u32) -> CaseResult {
         for _ in 0..calls {
@@ -97,7 +97,7 @@ impl Differential {
         Ok(answers)
     }
 
-    /// The answer on which all stores agree.
+    /// The outcome on which all stores agree.
     fn agreed(&self, call: &Call, answers: Vec<CallOutcome>) -> CaseResult<Option<CallOutcome>> {
         let Self { seed, calls, worlds, .. } = self;
         let failure = |what: String| CaseFailure::new(format!("seed {seed}, call {calls}: {}: {what}", call.name));

@@ -32,12 +32,9 @@ impl PagingMode {
     }
 
     /// Reads the pages.
-    pub(super) async fn read<K: SortKey, T, ReadTx>(
-        self,
-        read: impl Fn(PageRequest<K>) -> ReadTx,
-    ) -> Result<Vec<Page<T>>>
+    pub(super) async fn read<K: SortKey, T, F>(self, read: impl Fn(PageRequest<K>) -> F) -> Result<Vec<Page<T>>>
     where
-        ReadTx: Future<Output = Result<Page<T>>>,
+        F: Future<Output = Result<Page<T>>>,
     {
         let names = K::all().iter().enumerate().filter_map(|(place, key)| {
             let bits = self.order >> (2 * place) & 3;
@@ -79,14 +76,14 @@ fn locations(pages: &[Page<Location>]) -> Vec<News> {
 }
 
 fn of_catalog(known: &mut Known) -> (String, Run) {
-    let (actor, turns) = (if known.once_in(2) { known.buyer() } else { known.staff() }, PagingMode::draw(known));
+    let (actor, paging) = (if known.once_in(2) { known.buyer() } else { known.staff() }, PagingMode::draw(known));
     match known.below(4) {
         0 => {
             let slug = known.known(|news| if let News::Product(_, slug) = news { Some(slug.clone()) } else { None });
             let name = slug.filter(|_| known.once_in(2)).unwrap_or_else(|| known.product().0.to_string());
             call!("product", [actor, name], |shop| shop.catalog().product(&actor, &name))
         }
-        1 => call!("list_categories", [actor, turns], |shop| turns.read(|page| {
+        1 => call!("list_categories", [actor, paging], |shop| paging.read(|page| {
             let (shop, actor) = (&shop, &actor);
             async move { shop.catalog().list_categories(actor, &page).await }
         })),
@@ -104,7 +101,7 @@ fn of_catalog(known: &mut Known) -> (String, Run) {
             if known.once_in(4) {
                 query.in_stock = known.once_in(2).into();
             }
-            call!("list_products", [actor, query, turns], |shop| turns.read(|page| {
+            call!("list_products", [actor, query, paging], |shop| paging.read(|page| {
                 let (shop, actor, query) = (&shop, &actor, query.clone());
                 async move { shop.catalog().list_products(actor, query, &page).await }
             }))
@@ -113,12 +110,12 @@ fn of_catalog(known: &mut Known) -> (String, Run) {
 }
 
 fn of_orders(known: &mut Known) -> (String, Run) {
-    let (staff, turns) = (known.staff(), PagingMode::draw(known));
+    let (staff, paging) = (known.staff(), PagingMode::draw(known));
     match known.below(6) {
         4 => {
             let order_id = known.once_in(2).then(|| known.order());
             let filter = ReturnFilter { order_id, ..ReturnFilter::default() };
-            call!("list_returns", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_returns", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.orders().list_returns(staff, filter, &page).await }
             }))
@@ -134,7 +131,7 @@ fn of_orders(known: &mut Known) -> (String, Run) {
         2 => {
             let order_id = known.once_in(2).then(|| known.order());
             let filter = PaymentFilter { order_id, ..PaymentFilter::default() };
-            call!("list_payments", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_payments", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.payments().list(staff, filter, &page).await }
             }))
@@ -142,7 +139,7 @@ fn of_orders(known: &mut Known) -> (String, Run) {
         3 => {
             let order_id = known.once_in(2).then(|| known.order());
             let filter = ShipmentFilter { order_id, ..ShipmentFilter::default() };
-            call!("shipments", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("shipments", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.shipping().shipments(staff, filter, &page).await }
             }))
@@ -159,7 +156,7 @@ fn of_orders(known: &mut Known) -> (String, Run) {
             if known.once_in(4) {
                 query.search = known.one_of(&["guest EXAMPLE", "Ada", "nobody here"]).map(str::to_owned);
             }
-            call!("list_orders", [staff, query, turns], |shop| turns.read(|page| {
+            call!("list_orders", [staff, query, paging], |shop| paging.read(|page| {
                 let (shop, staff, query) = (&shop, &staff, query.clone());
                 async move { shop.orders().list(staff, query, &page).await }
             }))
@@ -168,15 +165,15 @@ fn of_orders(known: &mut Known) -> (String, Run) {
 }
 
 fn of_stock(known: &mut Known) -> (String, Run) {
-    let (staff, turns) = (known.staff(), PagingMode::draw(known));
+    let (staff, paging) = (known.staff(), PagingMode::draw(known));
     let variant_id = known.once_in(3).then(|| known.variant());
     let location_id = known.once_in(3).then(|| known.location());
     let order_id = known.once_in(3).then(|| known.order());
     match known.below(4) {
         0 => call!(
             "list_locations",
-            [staff, turns],
-            |shop| turns.read(|page| {
+            [staff, paging],
+            |shop| paging.read(|page| {
                 let (shop, staff) = (&shop, &staff);
                 async move { shop.inventory().list_locations(staff, &page).await }
             }),
@@ -184,14 +181,14 @@ fn of_stock(known: &mut Known) -> (String, Run) {
         ),
         1 => {
             let filter = StockFilter { variant_id, location_id, low: known.once_in(4), ..StockFilter::default() };
-            call!("list_stock", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_stock", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.inventory().list_stock(staff, filter, &page).await }
             }))
         }
         2 => {
             let filter = MovementFilter { variant_id, location_id, order_id, ..MovementFilter::default() };
-            call!("list_movements", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_movements", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.inventory().list_movements(staff, filter, &page).await }
             }))
@@ -201,7 +198,7 @@ fn of_stock(known: &mut Known) -> (String, Run) {
             let filter = ReservationFilter { variant_id, location_id, order_id, live };
             let sku = known.once_in(4).then(|| known.sku());
             let filter = ReservationQuery { sku, filter };
-            call!("list_reservations", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_reservations", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.inventory().list_reservations(staff, filter, &page).await }
             }))
@@ -209,8 +206,8 @@ fn of_stock(known: &mut Known) -> (String, Run) {
     }
 }
 
-fn of_people(known: &mut Known) -> (String, Run) {
-    let (actor, staff, turns) = (known.buyer(), known.staff(), PagingMode::draw(known));
+fn of_users(known: &mut Known) -> (String, Run) {
+    let (actor, staff, paging) = (known.buyer(), known.staff(), PagingMode::draw(known));
     match known.below(5) {
         0 => call!("cart", [actor], |shop| shop.carts().get(&actor)),
         1 => {
@@ -221,18 +218,18 @@ fn of_people(known: &mut Known) -> (String, Run) {
             let number = number.unwrap_or_else(|| "T0".to_owned());
             call!("tracking", [number], |shop| shop.shipping().tracking(&number))
         }
-        2 => call!("list_addresses", [actor, turns], |shop| turns.read(|page| {
+        2 => call!("list_addresses", [actor, paging], |shop| paging.read(|page| {
             let (shop, actor) = (&shop, &actor);
             async move { shop.shipping().addresses(actor, &page).await }
         })),
-        3 => call!("list_zones", [staff, turns], |shop| turns.read(|page| {
+        3 => call!("list_zones", [staff, paging], |shop| paging.read(|page| {
             let (shop, staff) = (&shop, &staff);
             async move { shop.shipping().zones(staff, &page).await }
         })),
         _ => {
             let search = known.once_in(2).then(|| known.word().to_owned());
             let filter = UserFilter { search, is_active: None, is_staff: known.once_in(4).then_some(true) };
-            call!("list_users", [staff, filter, turns], |shop| turns.read(|page| {
+            call!("list_users", [staff, filter, paging], |shop| paging.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, filter.clone());
                 async move { shop.accounts().list(staff, filter, &page).await }
             }))
@@ -245,6 +242,6 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
         0..=2 => of_catalog(known),
         3 | 4 => of_orders(known),
         5 | 6 => of_stock(known),
-        _ => of_people(known),
+        _ => of_users(known),
     }
 }

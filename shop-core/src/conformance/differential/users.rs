@@ -102,7 +102,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
         11 => {
             let (staff, id) = (known.staff(), known.user());
             let (active, is_staff) = (!known.once_in(9), known.once_in(2));
-            call!("update_standing", [staff, id, active, is_staff], |shop| shop.accounts().update_user_flags(
+            call!("update_user_flags", [staff, id, active, is_staff], |shop| shop.accounts().update_user_flags(
                 &staff,
                 id,
                 UserFlagsInput { is_active: active.into(), is_staff: is_staff.into() }

@@ -1,5 +1,5 @@
-//! Calls about webhooks and the shop's own details. Deliveries to webhooks are part of the answer of the call that
-//! caused them.
+//! Calls about webhooks and the shop's own details. Deliveries to webhooks are part of the outcome of the call
+//! that caused them.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
     let (staff, id, delivery) = (known.staff(), known.webhook(), known.delivery());
     let events = known.one_of(&["*", "order.*", "product.*", "stock.low", "shipment.updated", "nothing"]);
     let url = known.one_of(&["https://one.example/", "https://two.example/", BAD_URL, "http://plain.example/"]);
-    let turns = PagingMode::draw(known);
+    let paging = PagingMode::draw(known);
     match known.below(14) {
         0 | 1 => {
             let fields = json!({"url": url, "events": [events], "active": !known.once_in(6)});
@@ -62,7 +62,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
             ))
         }
         13 => call!("details", [], |shop| async { shop.details().get().await }),
-        8 => call!("list_webhooks", [staff, turns], |shop| turns.read(|page| {
+        8 => call!("list_webhooks", [staff, paging], |shop| paging.read(|page| {
             let (shop, staff) = (&shop, &staff);
             async move { shop.webhooks().list(staff, &page).await }
         })),
@@ -70,8 +70,8 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
             let status = known.one_of(&[None, Some(DeliveryStatus::Done), Some(DeliveryStatus::Pending)]).flatten();
             call!(
                 "deliveries",
-                [staff, id, status, turns],
-                |shop| turns.read(|page| {
+                [staff, id, status, paging],
+                |shop| paging.read(|page| {
                     let (shop, staff) = (&shop, &staff);
                     async move { shop.webhooks().deliveries(staff, id, status, &page).await }
                 }),

@@ -1,4 +1,4 @@
-//! A shop per store, with the same clock, randomness, keys and passwords, so that equal stores give equal answers.
+//! A shop per store, with the same clock, randomness, keys and passwords, so that equal stores give equal results.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Makes a call and delivers what it left in the outbox. It delivers after each call, because concurrent deliveries
-    /// would draw random numbers in an order of their own.
+    /// would draw random numbers in an unpredictable order.
     pub(super) async fn ask(&self, call: &Call) -> CaseResult<CallOutcome> {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
         let mut answer = (call.run)(self.shop.clone()).await;
@@ -131,8 +131,8 @@ impl World {
         Ok(())
     }
 
-    /// Delivers until nothing is due. Mails and webhook deliveries become part of the answer, in the order of their
-    /// ids.
+    /// Delivers until nothing is due. Mails and webhook deliveries become part of the outcome, in the order of
+    /// their ids.
     async fn deliver(&self, answer: &mut CallOutcome) -> Result<(), Error> {
         let worker = self.shop.worker();
         for _ in 0..100 {

@@ -16,11 +16,11 @@ use crate::support::{Client, Raw, TestResponse, TestShop, order};
 /// idle transaction.
 fn no_transaction_is_left(url: &str) {
     let started = Instant::now();
-    let context = texts(url, "SELECT clock_timestamp()::text").unwrap().remove(0);
+    let now = texts(url, "SELECT clock_timestamp()::text").unwrap().remove(0);
     let ended = format!(
         "SELECT (count(*) = 0)::text FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend'
-            AND pid <> pg_backend_pid() AND xact_start < '{context}'"
+            AND pid <> pg_backend_pid() AND xact_start < '{now}'"
     );
     wait_until(url, &ended).unwrap();
     let taken = started.elapsed();

@@ -176,7 +176,7 @@ impl Store {
     async fn after_all_events(&self, placed: &Placed) -> Value {
         let started = tokio::time::Instant::now();
         while self.shop.shop.store().next_due("notices:stripe").await.unwrap().is_some() {
-            assert!(started.elapsed() < TIMEOUT, "events were not looked into in time");
+            assert!(started.elapsed() < TIMEOUT, "the events were not processed in time");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.order(&placed.id).await

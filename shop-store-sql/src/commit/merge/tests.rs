@@ -64,7 +64,7 @@ fn update(cart: Cart) -> Write {
     RowWrite::Cart(Change::Update(cart)).into()
 }
 
-fn answer(key: &str) -> Write {
+fn record(key: &str) -> Write {
     let key = IdempotencyRecordKey { caller: "cart:1".to_owned(), operation: "place".to_owned(), key: key.to_owned() };
     IdempotencyRecord { key, fingerprint: [0; 32], outcome: String::new(), created_at: Timestamp::UNIX_EPOCH }.into()
 }
@@ -87,8 +87,8 @@ fn what_is_seldom_done_is_done_alone() {
     for write in [forget, reshape, delete] {
         assert!(Mergeable::of(&batch([write])).is_none());
     }
-    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Order, id(1), 1), [answer("1")])).is_none());
-    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Zone, id(1), 1), [answer("1")])).is_some());
+    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Order, id(1), 1), [record("1")])).is_none());
+    assert!(Mergeable::of(&requiring(Precondition::Version(Entity::Zone, id(1), 1), [record("1")])).is_some());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
     );
     assert!(Mergeable::of(&change("POT")).is_none(), "a sku is taken twice");
     assert!(!together(&change("TEA"), &change("TEE")), "one product");
-    let relied_on = requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("1")]);
+    let relied_on = requiring(Precondition::Version(Entity::Product, id(1), 1), [record("1")]);
     assert!(!together(&change("TEA"), &relied_on) && !together(&relied_on, &change("TEA")));
 
     let placed = || RowWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
@@ -147,7 +147,7 @@ fn who_writes_one_row_twice_is_alone() {
     assert!(Mergeable::of(&batch([insert(cart(1, None, 1)), update(cart(1, None, 2))])).is_none());
     assert!(Mergeable::of(&batch([insert(cart(1, Some(7), 1)), insert(cart(2, Some(7), 1))])).is_none());
     assert!(Mergeable::of(&batch([insert(cart(1, None, 1)), insert(cart(2, None, 1))])).is_some());
-    assert!(Mergeable::of(&batch([answer("1"), answer("1")])).is_none());
+    assert!(Mergeable::of(&batch([record("1"), record("1")])).is_none());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn batches_that_touch_the_same_keep_apart() {
     };
     let add = || batch([InventoryWrite::InsertLevel(level.clone()).into()]);
     let (session, user): (SessionId, UserId) = (id(5), id(6));
-    let signed_in = || requiring(Precondition::LiveSession(session, user), [answer("signed in")]);
+    let signed_in = || requiring(Precondition::LiveSession(session, user), [record("signed in")]);
     let sign_out = batch([RowWrite::Session(Change::Update(Session {
         id: session,
         user_id: user,
@@ -208,14 +208,14 @@ fn batches_that_touch_the_same_keep_apart() {
         version: 2,
     }))
     .into()]);
-    let vouched = || requiring(Precondition::ActiveUser(user), [answer("vouched for")]);
+    let vouched = || requiring(Precondition::ActiveUser(user), [record("vouched for")]);
     let (variant, location): (VariantId, LocationId) = (id(1), id(1));
-    let untracked = || requiring(Precondition::Untracked(variant, location), [answer("untracked")]);
+    let untracked = || requiring(Precondition::Untracked(variant, location), [record("untracked")]);
 
     let apart = [
         (batch([update(cart(1, None, 2))]), batch([update(cart(1, None, 2))])),
         (batch([insert(cart(1, Some(7), 1))]), batch([insert(cart(2, Some(7), 1))])),
-        (batch([answer("1")]), batch([answer("1")])),
+        (batch([record("1")]), batch([record("1")])),
         (signed_in(), sign_out),
         (add(), batch([delta(1, 0, 1)])),
         (add(), untracked()),
@@ -224,15 +224,15 @@ fn batches_that_touch_the_same_keep_apart() {
         assert!(!together(first, second), "{first:?} and {second:?}");
         assert!(!together(second, first), "{second:?} and {first:?}");
     }
-    let same = batch([answer("1")]);
+    let same = batch([record("1")]);
     assert!(!together(&same, &same), "one operation");
 
     let friends = [
         (batch([delta(1, 0, 1)]), batch([delta(1, 0, 1)])),
         (batch([delta(1, 0, 1)]), batch([delta(1, 5, 0)])),
-        (signed_in(), requiring(Precondition::LiveSession(session, user), [answer("too")])),
+        (signed_in(), requiring(Precondition::LiveSession(session, user), [record("too")])),
         (vouched(), signed_in()),
-        (vouched(), requiring(Precondition::ActiveUser(user), [answer("too")])),
+        (vouched(), requiring(Precondition::ActiveUser(user), [record("too")])),
         (untracked(), batch([delta(1, 1, 0)])),
         (batch([insert(cart(1, Some(7), 1))]), batch([insert(cart(2, Some(8), 1))])),
     ];
@@ -246,8 +246,8 @@ fn rows_are_sorted_and_levels_add_up() {
     let batches = [
         batch([delta(2, 0, 3), delta(1, 0, 1), insert(cart(9, None, 1)), insert(cart(3, None, 1))]),
         batch([delta(2, 4, -2), insert(cart(5, None, 1))]),
-        requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("1")]),
-        requiring(Precondition::Version(Entity::Product, id(1), 1), [answer("2")]),
+        requiring(Precondition::Version(Entity::Product, id(1), 1), [record("1")]),
+        requiring(Precondition::Version(Entity::Product, id(1), 1), [record("2")]),
     ];
     let merged: Vec<_> = batches.iter().map(|batch| Mergeable::of(batch).unwrap()).collect();
     let parts = merge(&merged.iter().collect::<Vec<_>>());

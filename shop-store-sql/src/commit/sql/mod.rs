@@ -23,7 +23,7 @@ pub(crate) enum OnLocked {
 struct Sql {
     /// The body of a common table expression that does the work.
     body: String,
-    /// A SELECT of the positions of refused rows; it ensures that the body runs in its turn.
+    /// A SELECT of the positions of refused rows; it ensures that the body runs, in this order.
     refused: String,
 }
 
