@@ -64,8 +64,7 @@
 //!         Ok(JsonResponse(Note { id: "1".into(), text: text.unwrap_or_default() }))
 //!     }
 //! }
-//! # let document = shop_server::openapi::Document::of::<Notes>();
-//! # assert_eq!(document.paths()[0].path, "/notes/");
+//! # assert_eq!(shop_server::openapi::paths_of::<Notes>()[0].path, "/notes/");
 //! ```
 
 pub mod api;

@@ -13,7 +13,7 @@ use crate::demo::pictures;
 use crate::health::{self, Health};
 use crate::home::{self, Home};
 use crate::middleware::{Cors, Metrics, Middleware, Routes};
-use crate::openapi::{Document, docs, to_yaml};
+use crate::openapi::{Document, docs, paths_of, to_yaml};
 use crate::problem::Problem;
 
 /// Everything that [`router`] needs besides the API.
@@ -37,9 +37,8 @@ pub struct RouterOptions {
 /// Serves the API under its document's paths, and `/`, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`,
 /// `/readyz`, `/metrics` and the sample shop's pictures.
 pub fn router<A: OpenApi + 'static>(api: A, options: RouterOptions) -> impl Endpoint<Output = Response> + 'static {
-    let document = Document::of::<A>();
     let mut routes = Routes::default();
-    for path in document.paths() {
+    for path in paths_of::<A>() {
         routes.add(path.pattern, path.path, &path.methods);
     }
     let switched = options.metrics.iter().map(|_| METRICS).chain(docs::PATHS.into_iter().filter(|_| options.docs));
@@ -49,7 +48,13 @@ pub fn router<A: OpenApi + 'static>(api: A, options: RouterOptions) -> impl Endp
     routes.add(pictures::ROUTE, "/media/demo/{file}", &[Method::GET]);
     let inner = Router {
         api: OpenApiService::new(api, "", "").into_endpoint(),
-        beside: beside(&document, options.shop.clone(), Arc::clone(&options.health), options.metrics, options.docs),
+        beside: beside(
+            Document::of::<A>,
+            options.shop.clone(),
+            Arc::clone(&options.health),
+            options.metrics,
+            options.docs,
+        ),
         shop: options.shop,
         cookies: options.cookies,
     };
@@ -96,7 +101,7 @@ fn is_beside(path: &str) -> bool {
 }
 
 fn beside(
-    document: &Document,
+    document: fn() -> Document,
     shop: Option<Shop>,
     health: Arc<Health>,
     metrics: Option<Metrics>,
@@ -106,13 +111,13 @@ fn beside(
         let health = Arc::clone(&health);
         async move { health.ready().await.map(|()| text("text/plain; charset=utf-8", "ready\n")) }
     });
-    let fixed = |content_type: &'static str, body: &str| {
-        let body: Arc<str> = body.into();
-        endpoint::make_sync(move |_| text(content_type, body.to_string()))
-    };
-    // Written on first request rather than at start, because few clients ask for it.
-    let (json, written) = (document.json().to_owned(), OnceLock::new());
-    let yaml = endpoint::make_sync(move |_| text("application/yaml", written.get_or_init(|| to_yaml(&json)).clone()));
+    // Written at the first request: at start the document would cost much of the time and memory, and few ask for it.
+    let as_json = Arc::new(OnceLock::<String>::new());
+    let as_json = move || as_json.get_or_init(|| document().json().to_owned()).clone();
+    let (from_json, as_yaml) = (as_json.clone(), OnceLock::new());
+    let as_yaml = move || as_yaml.get_or_init(|| to_yaml(&from_json())).clone();
+    let json = endpoint::make_sync(move |_| text("application/json", as_json()));
+    let yaml = endpoint::make_sync(move |_| text("application/yaml", as_yaml()));
     let home = endpoint::make(move |request| {
         let shop = shop.clone();
         async move { Home { name: name(shop.as_ref()).await, docs: with_docs }.answer(&request) }
@@ -120,9 +125,9 @@ fn beside(
     let route = Route::new()
         .at(home::PATH, get(home))
         .at(pictures::ROUTE, get(endpoint::make_sync(picture).map_to_response()))
-        .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
+        .at(health::LIVE, get(endpoint::make_sync(|_| text("text/plain; charset=utf-8", "alive\n"))))
         .at(health::READY, get(ready.map_to_response()))
-        .at(JSON, get(fixed("application/json", document.json())))
+        .at(JSON, get(json))
         .at(YAML, get(yaml));
     let route = match metrics {
         Some(metrics) => {

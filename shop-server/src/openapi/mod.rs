@@ -23,7 +23,7 @@ mod operations;
 mod schemas;
 mod yaml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 
 use poem::endpoint::BoxEndpoint;
@@ -102,22 +102,21 @@ impl Document {
     pub fn root(&self) -> &Value {
         &self.root
     }
+}
 
-    /// Every path, with the router's pattern and the methods.
-    pub fn paths(&self) -> Vec<DocumentPath> {
-        let paths = self.root.get("paths").and_then(Value::as_object);
-        let paths = paths.into_iter().flatten().map(|(path, operations)| DocumentPath {
-            path: path.clone(),
-            pattern: pattern(path),
-            methods: operations
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter_map(|(name, _)| Method::from_bytes(name.to_ascii_uppercase().as_bytes()).ok())
-                .collect(),
-        });
-        paths.collect()
+/// Every path of an API in the order of the document, with the router's pattern and the methods. Unlike
+/// [`Document::of`] it describes no schemas, which takes time and memory at start.
+pub fn paths_of<A: OpenApi>() -> Vec<DocumentPath> {
+    let mut methods: BTreeMap<String, Vec<Method>> = BTreeMap::new();
+    for path in A::meta().into_iter().flat_map(|api| api.paths) {
+        let name = operations::with_slash(path.path);
+        methods.entry(name).or_default().extend(path.operations.into_iter().map(|operation| operation.method));
     }
+    let paths = methods.into_iter().map(|(path, mut methods)| {
+        methods.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        DocumentPath { pattern: pattern(&path), path, methods }
+    });
+    paths.collect()
 }
 
 /// An API that is described but never served.

@@ -7,12 +7,16 @@ use serde_json::{Map, Value, json};
 
 use super::{BEARER, STAFF};
 
+/// Adds the trailing slash that poem-openapi drops.
+pub(super) fn with_slash(path: String) -> String {
+    if path.ends_with('/') { path } else { format!("{path}/") }
+}
+
 pub(super) fn process(root: &mut Value) {
     let Some(paths) = root.get_mut("paths").and_then(Value::as_object_mut) else { return };
     let paths_now = std::mem::take(paths);
     for (path, operations) in paths_now {
-        let path = if path.ends_with('/') { path } else { format!("{path}/") };
-        paths.insert(path, operations);
+        paths.insert(with_slash(path), operations);
     }
     let collections: BTreeSet<String> = paths
         .keys()

@@ -87,7 +87,7 @@ fn statuses(document: &Document, pointer: &str) -> Vec<String> {
 
 #[test]
 fn paths_end_in_slashes_and_know_their_patterns() {
-    let paths = document().paths();
+    let paths = paths_of::<Api>();
     let names: Vec<_> = paths.iter().map(|path| (path.path.as_str(), path.pattern.as_str())).collect();
     let expected = [
         ("/things/", "/things"),
@@ -96,6 +96,9 @@ fn paths_end_in_slashes_and_know_their_patterns() {
     ];
     assert_eq!(names, expected);
     assert_eq!(paths[0].methods, [Method::GET, Method::POST]);
+    let document = document();
+    let described = document.root()["paths"].as_object().unwrap();
+    assert!(paths.iter().map(|path| &path.path).eq(described.keys()), "the document has the same paths");
 }
 
 #[test]
