@@ -4,8 +4,9 @@
 //! statements of them; [`super::row_by_row`] takes the locks first, and then applies the writes one after another.
 
 use shop_core::batch::{Conflict, Unique};
-use shop_core::catalog::{UsesDelta, Variant};
+use shop_core::catalog::Variant;
 use shop_core::inventory::StockDelta;
+use shop_core::promotions::UsesDelta;
 use uuid::Uuid;
 
 use super::part::TableOperation;
