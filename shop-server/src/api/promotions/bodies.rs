@@ -1,7 +1,6 @@
 //! Request and response bodies of promotions.
 
 use chrono::{DateTime, Utc};
-use shop_core::money::Currency;
 use shop_core::promotions::{CountedPromotion, Offer, PromotionInput, PromotionKind};
 use uuid::Uuid;
 
