@@ -7,16 +7,18 @@ use std::hint::black_box;
 use chrono::DateTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use shop_core::cart::{Cart, CartContents, CartItem, CartView, operations as carts};
-use shop_core::catalog::{CountedOffer, Offer, PriceRules, Product, ProductStatus, Promotion, TaxRate, Variant};
+use shop_core::catalog::{Product, ProductStatus, Variant};
 use shop_core::clock::DecisionContext;
 use shop_core::inventory::StockLevel;
 use shop_core::inventory::operations::allocate;
 use shop_core::money::{Amount, Currency};
 use shop_core::orders::operations::{Placement, place};
 use shop_core::payments::ManualGateway;
-use shop_core::pricing::{Basket, BasketLine, Ratio, TaxRounding, Taxes, own_rates, price};
+use shop_core::pricing::{Basket, BasketLine, CountedOffer, PriceRules, Ratio, TaxRounding, Taxes, own_rates, price};
+use shop_core::promotions::{Offer, Promotion};
 use shop_core::shipping::operations::quote;
 use shop_core::shipping::{Address, Method, Rate, Zone};
+use shop_core::taxes::TaxRate;
 use shop_core::validate::Email;
 
 /// How many lines a cart has.

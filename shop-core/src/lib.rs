@@ -54,7 +54,7 @@
 //! - [`Shop::prepare`] returns the writes of a call, for a host that commits them together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`], [`pricing::TaxProvider`];
-//!   [`outbox::Subscriber`] and [`outbox::WebhookSender`] deliver events.
+//!   [`outbox::Subscriber`] and [`webhooks::WebhookSender`] deliver events.
 //! - [`pricing`] computes the total of a cart or an order: promotions, shipping, taxes.
 //!
 //! # The next change
@@ -95,6 +95,7 @@ pub mod outbox;
 pub mod page;
 pub mod payments;
 pub mod pricing;
+pub mod promotions;
 mod region;
 pub mod row;
 pub mod secret;
@@ -105,11 +106,13 @@ pub mod shipping;
 pub mod shop;
 pub mod store;
 pub mod string_enum;
+pub mod taxes;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
 pub mod transfer;
 pub mod validate;
+pub mod webhooks;
 pub mod worker;
 
 pub use actor::Actor;

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub(crate) use shop_core::catalog::Product;
 use shop_core::catalog::{
-    CatalogRepository, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod, PriceRules,
-    ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery, SearchDocument, TaxRate,
-    name_key,
+    CatalogRepository, Category, CategorySort, CategoryTree, FoundProduct, PricePeriod, ProductFilter, ProductSort,
+    ProductStatus, SearchDocument, name_key,
 };
 use shop_core::clock::Timestamp;
-use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
+use shop_core::id::{CategoryId, ProductId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
@@ -335,30 +334,6 @@ impl CatalogRepository for PostgresStore {
 
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
         categories().page(&self.pool, QueryBuilder::from("categories"), page).await
-    }
-
-    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
-        self.pool.first("WHERE promotions.id = $1", StatementArguments::new().put(id.0)).await
-    }
-
-    async fn list_promotions(
-        &self,
-        filter: &PromotionFilter,
-        page: &PageRequest<PromotionSort>,
-    ) -> StoreResult<Page<CountedPromotion>> {
-        self.page_of_promotions(filter, page).await
-    }
-
-    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
-        self.pool.first("WHERE tax_rates.id = $1", StatementArguments::new().put(id.0)).await
-    }
-
-    async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        self.page_of_tax_rates(page).await
-    }
-
-    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
-        Ok(self.loaders.price_rules.one(query.clone()).await?.map(Arc::unwrap_or_clone).unwrap_or_default())
     }
 }
 

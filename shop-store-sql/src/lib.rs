@@ -23,8 +23,9 @@
 //!   in `migrations/`.
 //! - `read`, `rows`, `paging`, `batching`: shared by all reads: statements, values in columns, pages, and request
 //!   batches of many keys.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the reads of
-//!   each domain, under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `accounts`, `catalog`, `promotions`, `taxes`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`,
+//!   `webhooks`, `details`: the reads of each domain, under the core's names. `pricing`: the read that prices are
+//!   computed from.
 //! - `list_counts`: counts that are stored with the rows. `listed`: product lists.
 //! - `commit`: the writes, with a file per domain too.
 //! - `limits`: rate limits shared by all servers.
@@ -76,14 +77,17 @@ mod payments;
 mod plans;
 mod pool;
 mod pricing;
+mod promotions;
 mod read;
 mod rows;
 mod shipping;
 mod store;
+mod taxes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tls;
 mod transfer;
+mod webhooks;
 
 pub use error::{OpenError, Standby};
 pub use options::PostgresOptions;

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shop_core::clock::Timestamp;
-use shop_core::id::{DeliveryId, WebhookId};
+use shop_core::id::DeliveryId;
 pub(crate) use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
-use shop_core::outbox::{
-    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, Webhook, WebhookSort,
-};
+use shop_core::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::string_enum::StringEnum;
@@ -92,18 +90,6 @@ impl OutboxRepository for PostgresStore {
             status => query.filter("deliveries.status = ?", status.map(StringEnum::as_str)),
         }
         by_creation!(Delivery, "deliveries").page(&self.pool, query, page).await
-    }
-
-    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
-        self.pool.first("WHERE webhooks.id = $1", StatementArguments::new().put(id.0)).await
-    }
-
-    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
-        self.pool.all("WHERE webhooks.active ORDER BY webhooks.id", StatementArguments::new()).await
-    }
-
-    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
-        by_creation!(Webhook, "webhooks").page(&self.pool, QueryBuilder::from("webhooks"), page).await
     }
 
     async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>> {

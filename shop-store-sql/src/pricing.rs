@@ -1,44 +1,24 @@
-//! Promotions, their use counters, and tax rates. Every read is one statement, or two for a page by number that needs a
-//! count.
+//! The read that prices are computed from, in one statement.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::Deserialize;
-use shop_core::catalog::{
-    CountedOffer, CountedPromotion, Customer, Promotion, PromotionFilter, PromotionSort, TaxRate, UNPAID,
-};
-pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
 use shop_core::id::CategoryId;
-use shop_core::page::{Page, PageRequest};
-use shop_core::row::Source as _;
+use shop_core::pricing::{CountedOffer, Customer, PricingRepository};
+pub(crate) use shop_core::pricing::{PriceRules, RulesQuery};
+use shop_core::promotions::{CountedPromotion, Promotion, UNPAID};
 use shop_core::store::StoreResult;
+use shop_core::taxes::TaxRate;
 use sqlx::postgres::PgRow;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{QueryBuilder, by_creation};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{ColumnReader, ReadRow, StatementArguments, is_storable};
-
-impl ReadRow for CountedPromotion {
-    const TABLE: &'static str = Promotion::TABLE;
-
-    /// The names are those of the fields of [`Promotion`] and [`PromotionRow`], for rows that are read as JSON.
-    fn columns() -> &'static str {
-        static COLUMNS: LazyLock<String> = LazyLock::new(|| {
-            let uses = "(SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = '')";
-            format!("{}, coalesce({uses}, 0) AS uses", Promotion::columns())
-        });
-        &COLUMNS
-    }
-
-    fn read(columns: &mut ColumnReader<'_>) -> Result<Self, Error> {
-        Ok(Self { promotion: Promotion::read(columns)?, uses: columns.take()? })
-    }
-}
+use super::rows::{ColumnReader, ReadRow as _, StatementArguments, is_storable};
 
 /// A promotion, read for several queries at once.
 #[derive(Debug, Clone, Deserialize)]
@@ -163,21 +143,9 @@ impl SharedRules {
     }
 }
 
-impl PostgresStore {
-    /// A page of promotions with their uses.
-    pub(super) async fn page_of_promotions(
-        &self,
-        filter: &PromotionFilter,
-        page: &PageRequest<PromotionSort>,
-    ) -> StoreResult<Page<CountedPromotion>> {
-        let mut query = QueryBuilder::from("promotions");
-        query.filter("promotions.code_key = ?", filter.code_key.clone());
-        query.filter("promotions.active = ?", filter.active);
-        by_creation!(CountedPromotion, "promotions").page(&self.pool, query, page).await
-    }
-
-    /// A page of tax rates.
-    pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        by_creation!(TaxRate, "tax_rates").page(&self.pool, QueryBuilder::from("tax_rates"), page).await
+#[async_trait]
+impl PricingRepository for PostgresStore {
+    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+        Ok(self.loaders.price_rules.one(query.clone()).await?.map(Arc::unwrap_or_clone).unwrap_or_default())
     }
 }

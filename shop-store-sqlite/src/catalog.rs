@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules,
-    Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, PricePeriod, Product, ProductFilter,
+    ProductSort, Variant, name_key,
 };
 use shop_core::clock::Timestamp;
-use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
+use shop_core::id::{CategoryId, ProductId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use crate::commit::{ApplyError, ApplyResult};
 use crate::list_counts::{self, CountChanges};
 use crate::listed;
 use crate::paging::{ListQuery, QueryBuilder};
-use crate::pricing;
+use crate::promotions;
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
 use crate::write_connection::WriteConnection;
@@ -89,7 +89,7 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut CountChanges, 
             record::execute(connection, "DELETE FROM price_history WHERE ends_at < ?1", &[&at(*ended_before)])?;
             Ok(())
         }
-        CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
+        CatalogWrite::Uses(delta) => promotions::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
             if record::execute(connection, sql, &[from])? == 0 {
@@ -347,32 +347,6 @@ impl CatalogRepository for SqliteStore {
         self.readers()
             .list(move |connection| categories().page(connection, QueryBuilder::from("categories"), &page))
             .await
-    }
-
-    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
-        self.readers().snapshot(|connection| {
-            record::lookup(connection, id)?.map(|promotion| pricing::counted(connection, promotion)).transpose()
-        })
-    }
-
-    async fn list_promotions(
-        &self,
-        filter: &PromotionFilter,
-        page: &PageRequest<PromotionSort>,
-    ) -> StoreResult<Page<CountedPromotion>> {
-        self.page_of_promotions(filter, page).await
-    }
-
-    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
-        self.readers().point(|connection| record::lookup(connection, id))
-    }
-
-    async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        self.page_of_tax_rates(page).await
-    }
-
-    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
-        self.readers().snapshot(|connection| pricing::price_rules(connection, query))
     }
 }
 

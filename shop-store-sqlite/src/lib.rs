@@ -49,8 +49,9 @@
 //! - `commit`: applies a batch inside the writer's transaction.
 //! - `commit_with`, `authorizer`: what an embedding program may and may not write in the same file and the same
 //!   transaction.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the rows,
-//!   writes and reads of each domain, under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `accounts`, `catalog`, `promotions`, `taxes`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`,
+//!   `webhooks`, `details`: the rows, writes and reads of each domain, under the core's names. `pricing`: the read that
+//!   prices are computed from.
 //! - `record`, `rows`, `paging`: shared by the domains: versioned rows, values in columns, pages. `list_counts`: counts
 //!   that are stored with the rows. `listed`: product lists.
 //! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
@@ -121,13 +122,16 @@ mod payments;
 #[cfg(test)]
 mod plans;
 mod pricing;
+mod promotions;
 mod readers;
 mod record;
 mod rows;
 mod shipping;
+mod taxes;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod webhooks;
 mod write_connection;
 mod writer;
 

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use rusqlite::params;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
-use shop_core::id::{DeliveryId, WebhookId};
+use shop_core::id::DeliveryId;
 use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::outbox::{
-    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, OutboxWrite, Webhook,
-    WebhookSort,
+    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, OutboxWrite,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::{Columns as _, Source as _};
@@ -17,7 +16,6 @@ use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
 use crate::commit::{ApplyResult, unless_taken};
-use crate::list_counts::CountChanges;
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
 use crate::rows::{ColumnReader, ColumnWriter, at, id, prepare};
@@ -25,7 +23,6 @@ use crate::write_connection::WriteConnection;
 
 record!(Delivery, fixed: ["receiver", "thing", "created_at"]);
 
-record!(Webhook);
 record!(Event);
 record!(IdempotencyRecord);
 
@@ -37,23 +34,6 @@ const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM de
 impl Changed for Delivery {
     fn encoded(change: &Change<Self>) -> Vec<String> {
         record::encoded(change)
-    }
-}
-
-impl Changed for Webhook {
-    fn apply(
-        connection: &WriteConnection<'_>,
-        _tally: &mut CountChanges,
-        change: &Change<Self>,
-        encoded: &[String],
-    ) -> ApplyResult {
-        record::change(connection, change, encoded)?;
-        if let Change::Delete { id, .. } = change {
-            let waits = "DELETE FROM deliveries
-                WHERE receiver = ?1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-            record::execute(connection, waits, &[&Self::receiver_of(WebhookId(*id))])?;
-        }
-        Ok(())
     }
 }
 
@@ -151,32 +131,6 @@ impl OutboxRepository for SqliteStore {
                     read: record::whole,
                 };
                 list.page(connection, query, &page)
-            })
-            .await
-    }
-
-    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
-        self.readers().point(|connection| record::lookup(connection, id))
-    }
-
-    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
-        // On the caller's thread: there are only a few rows.
-        self.readers().point(|connection| record::select(connection, "WHERE active = 1 ORDER BY id", []))
-    }
-
-    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
-        let page = page.clone();
-        self.readers()
-            .list(move |connection| {
-                let list: ListQuery<_, Webhook> = ListQuery {
-                    columns: record::columns::<Webhook>().to_owned(),
-                    key: |key| match key {
-                        WebhookSort::CreatedAt => Some("webhooks.created_at"),
-                    },
-                    id: "webhooks.id",
-                    read: record::whole,
-                };
-                list.page(connection, QueryBuilder::from("webhooks"), &page)
             })
             .await
     }

@@ -3,10 +3,11 @@
 use crate::clock::Timestamp;
 use crate::id::{EventId, LocationId, OtpId, UserId, VariantId};
 use crate::model::accounts::{DailyLimit, Otp};
-use crate::model::catalog::{PricePeriod, UsesDelta};
+use crate::model::catalog::PricePeriod;
 use crate::model::inventory::{Movement, StockDelta, StockLevel};
 use crate::model::orders::HistoryEntry;
 use crate::model::outbox::Event;
+use crate::model::promotions::UsesDelta;
 
 /// Writes of accounts.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,8 +6,9 @@ use super::ATTEMPTS;
 use super::pages::Pages;
 use crate::error::Result;
 use crate::id::PromotionId;
-use crate::model::catalog::{Customer, RulesQuery, code_key};
 use crate::model::orders::{Order, OrderFilter, OrderSort, OrderStatus};
+use crate::model::pricing::{Customer, RulesQuery};
+use crate::model::promotions::code_key;
 use crate::shop::Shop;
 
 impl Shop {

@@ -22,13 +22,13 @@ mod customers;
 mod orders;
 mod pages;
 mod prices;
+mod promotions;
 mod rules;
 mod staff_tasks;
 mod stock;
 mod taxes;
 #[cfg(test)]
 mod tests;
-mod uses;
 
 use crate::error::Result;
 use crate::shop::Shop;

@@ -5,17 +5,18 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::idempotency::IdempotencyRecordKey;
 use crate::model::accounts::{DailyLimit, UserFilter, UserSort};
-use crate::model::catalog::{
-    CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
-};
+use crate::model::catalog::{CategorySort, ProductFilter, ProductSort, ProductStatus};
 use crate::model::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
 use crate::model::orders::{
     DraftSort, FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort,
     ReturnStatus,
 };
-use crate::model::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, MAIL, WebhookSort};
+use crate::model::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, MAIL};
 use crate::model::payments::{PaymentFilter, PaymentSort, PaymentState};
+use crate::model::pricing::{Customer, RulesQuery};
+use crate::model::promotions::{PromotionFilter, PromotionSort};
 use crate::model::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
+use crate::model::webhooks::WebhookSort;
 use crate::money::Amount;
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
 use crate::store::{Store, StoreResult};

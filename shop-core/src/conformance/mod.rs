@@ -65,12 +65,14 @@ mod outbox;
 mod paging;
 mod payments;
 mod pricing;
+mod promotions;
 mod races;
 mod returns;
 mod rows;
 mod search;
 mod shipping;
 mod stock;
+mod taxes;
 mod webhooks;
 
 use std::sync::Arc;
@@ -216,13 +218,17 @@ macro_rules! __conformance_cases {
                 a_changed_product_is_found_by_its_new_words,
                 what_is_found_is_paged,
             ]
-            pricing: [
+            promotions: [
                 promotions_live,
                 a_code_is_taken_once,
                 uses_are_counted_under_their_limit,
                 promotions_are_listed,
+            ]
+            taxes: [
                 tax_rates_live,
                 a_class_has_one_rate_at_a_place,
+            ]
+            pricing: [
                 the_rules_of_a_price_are_read_at_once,
             ]
             cart: [

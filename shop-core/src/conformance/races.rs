@@ -10,17 +10,17 @@ use crate::id::LocationId;
 use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::{DailyLimit, User};
 use crate::model::cart::CartStatus;
-use crate::model::catalog::Counter;
 use crate::model::inventory::{Location, StockDelta, StockLevel};
 use crate::model::orders::Order;
 use crate::model::payments::{Payment, PaymentState};
+use crate::model::promotions::Counter;
 use crate::money::Amount;
 use crate::page::PageRequest;
 use crate::store::CommitError;
 
 use super::fixtures::{World, tracked_level};
 use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
-use super::pricing::count;
+use super::promotions::count;
 use super::rows::{insert, next, update};
 
 const RACERS: usize = 16;

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use crate::batch::{Conflict, Entity, Precondition};
 use crate::id::{DeliveryId, WebhookId};
-use crate::model::outbox::{Delivery, DeliveryFilter, DeliveryStatus, EventPattern, MAIL, Webhook};
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliveryStatus, MAIL};
+use crate::model::webhooks::{EventPattern, Webhook};
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};

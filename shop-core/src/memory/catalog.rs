@@ -10,10 +10,9 @@ use super::engine::{Engine, ReadRows, WriteRows};
 use super::state::{Judged, State, UniqueKey, VersionedRow, write};
 use crate::batch::{CatalogWrite, Change, Conflict, Entity};
 use crate::clock::Timestamp;
-use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
+use crate::id::{CategoryId, ProductId, VariantId};
 use crate::model::catalog::{
-    Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod, PriceRules, Product,
-    ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
+    Category, CategorySort, CategoryTree, FoundProduct, PricePeriod, Product, ProductFilter, ProductSort, ProductStatus,
 };
 use crate::model::inventory::StockLevel;
 use crate::page::paging::page;
@@ -232,37 +231,5 @@ impl<E: Engine> CatalogRepository for TableStore<E> {
 
     async fn list_categories(&self, request: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
         self.read(|state| Ok(page(state.categories.values()?, request)))
-    }
-
-    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
-        self.read(|state| state.promotions.get(&id.0)?.map(|promotion| state.counted(promotion)).transpose())
-    }
-
-    async fn list_promotions(
-        &self,
-        filter: &PromotionFilter,
-        request: &PageRequest<PromotionSort>,
-    ) -> StoreResult<Page<CountedPromotion>> {
-        let wanted = |promotion: &Promotion| {
-            (filter.code_key.is_none() || promotion.code_key == filter.code_key)
-                && filter.active.is_none_or(|active| promotion.active == active)
-        };
-        self.read(|state| {
-            let promotions = state.promotions.select(wanted)?.into_iter();
-            let counted: Vec<_> = promotions.map(|promotion| state.counted(promotion)).collect::<StoreResult<_>>()?;
-            Ok(page(counted, request))
-        })
-    }
-
-    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
-        self.read(|state| state.tax_rates.get(&id.0))
-    }
-
-    async fn list_tax_rates(&self, request: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        self.read(|state| Ok(page(state.tax_rates.values()?, request)))
-    }
-
-    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
-        self.read(|state| state.price_rules(query))
     }
 }

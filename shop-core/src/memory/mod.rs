@@ -30,9 +30,12 @@ mod orders;
 mod outbox;
 mod payments;
 mod pricing;
+mod promotions;
 mod shipping;
 mod state;
 mod table;
+mod taxes;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -6,32 +6,18 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::state::{Judged, State, StoredEvent, VersionedRow, write};
-use crate::batch::{Change, Conflict, Entity, OutboxWrite, Unique};
+use super::state::{Judged, State, StoredEvent, VersionedRow};
+use crate::batch::{Conflict, Entity, OutboxWrite, Unique};
 use crate::clock::Timestamp;
-use crate::id::{DeliveryId, WebhookId};
+use crate::id::DeliveryId;
 use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use crate::model::accounts::DailyCount;
-use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, Webhook, WebhookSort};
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event};
 use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
 use crate::store::{OutboxRepository, StoreResult};
 
 impl VersionedRow for Delivery {}
-
-impl VersionedRow for Webhook {
-    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
-        write(state, change)?;
-        if let Change::Delete { id, .. } = change {
-            let receiver = Self::receiver_of(WebhookId(*id));
-            let waits = |delivery: &Delivery| delivery.status != DeliveryStatus::Done && delivery.receiver == receiver;
-            for key in state.deliveries.keys_where(waits)? {
-                state.deliveries.remove(&key)?;
-            }
-        }
-        Ok(())
-    }
-}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_outbox(&mut self, write: &OutboxWrite) -> Judged {
@@ -128,18 +114,6 @@ impl<E: Engine> OutboxRepository for TableStore<E> {
             delivery.receiver == filter.receiver && filter.status.is_none_or(|status| delivery.status == status)
         };
         self.read(|state| Ok(page(state.deliveries.select(wanted)?, request)))
-    }
-
-    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
-        self.read(|state| state.webhooks.get(&id.0))
-    }
-
-    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
-        self.read(|state| state.webhooks.select(|webhook| webhook.active))
-    }
-
-    async fn list_webhooks(&self, request: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
-        self.read(|state| Ok(page(state.webhooks.values()?, request)))
     }
 
     async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>> {

@@ -1,45 +1,18 @@
-//! Promotions, their use counters, and tax rates. (Their reads are in `catalog.rs`.)
+//! The read that prices are computed from.
 
-use super::engine::{ReadRows, WriteRows, json_key};
-use super::state::{Judged, State, UniqueKey, VersionedRow};
-use crate::batch::Conflict;
-use crate::model::catalog::{
-    CountedOffer, CountedPromotion, Counter, Customer, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
-};
-use crate::store::StoreResult;
+use std::collections::BTreeSet;
 
-json_key!(Counter);
+use async_trait::async_trait;
 
-impl VersionedRow for Promotion {
-    fn keys(&self) -> Vec<UniqueKey> {
-        self.code_key.clone().map(UniqueKey::PromotionCode).into_iter().collect()
-    }
-}
-
-impl VersionedRow for TaxRate {
-    fn keys(&self) -> Vec<UniqueKey> {
-        vec![UniqueKey::TaxRate(self.tax_class.clone(), self.country.clone(), self.region_key.clone())]
-    }
-}
-
-impl<T: WriteRows> State<'_, T> {
-    pub(super) fn count_uses(&mut self, delta: &UsesDelta) -> Judged {
-        let after = delta.apply(self.count(&delta.counter)?);
-        let after = after.ok_or(Conflict::Uses(delta.counter.promotion()))?;
-        Ok(self.uses.put(delta.counter.clone(), after)?)
-    }
-}
+use super::TableStore;
+use super::engine::{Engine, ReadRows};
+use super::state::State;
+use crate::model::pricing::{CountedOffer, Customer, PriceRules, RulesQuery};
+use crate::model::promotions::{Counter, Promotion};
+use crate::store::{PricingRepository, StoreResult};
 
 impl<T: ReadRows> State<'_, T> {
-    fn count(&self, counter: &Counter) -> StoreResult<i64> {
-        Ok(self.uses.get(counter)?.unwrap_or_default())
-    }
-
-    pub(super) fn counted(&self, promotion: Promotion) -> StoreResult<CountedPromotion> {
-        Ok(CountedPromotion { uses: self.count(&Counter::Promotion(promotion.id))?, promotion })
-    }
-
-    pub(super) fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+    fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
         let account = query.customer.as_ref().filter(|customer| customer.is_account()).map(Customer::key);
         let wanted = |promotion: &Promotion| match &promotion.code_key {
             None => promotion.active,
@@ -50,7 +23,7 @@ impl<T: ReadRows> State<'_, T> {
             let mut offered = CountedOffer {
                 uses: self.count(&Counter::Promotion(promotion.id))?,
                 customer_uses: 0,
-                categories: std::collections::BTreeSet::new(),
+                categories: BTreeSet::new(),
                 promotion,
             };
             if let Some(account) = &account {
@@ -71,5 +44,12 @@ impl<T: ReadRows> State<'_, T> {
             countries => self.tax_rates.select(|rate| countries.contains(&rate.country))?,
         };
         Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })
+    }
+}
+
+#[async_trait]
+impl<E: Engine> PricingRepository for TableStore<E> {
+    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+        self.read(|state| state.price_rules(query))
     }
 }

@@ -4,12 +4,15 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::accounts::{User, UserSort};
-use crate::model::catalog::{Category, CategorySort, CountedPromotion, PromotionSort, TaxRate};
+use crate::model::catalog::{Category, CategorySort};
 use crate::model::inventory::{InventorySort, Location, Movement, Reservation, StockLevel, StockSort};
 use crate::model::orders::{Draft, DraftSort, Order, OrderSort, Return, ReturnSort};
-use crate::model::outbox::{Delivery, DeliverySort, Webhook, WebhookSort};
+use crate::model::outbox::{Delivery, DeliverySort};
 use crate::model::payments::{Payment, PaymentSort};
+use crate::model::promotions::{CountedPromotion, PromotionSort};
 use crate::model::shipping::{Method, SavedAddress, Shipment, ShippingSort, Zone};
+use crate::model::taxes::TaxRate;
+use crate::model::webhooks::{Webhook, WebhookSort};
 use crate::page::{SortValue, Sortable};
 
 fn instant(time: Timestamp) -> SortValue {

@@ -13,7 +13,10 @@ pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod pricing;
+pub mod promotions;
 pub mod shipping;
+pub mod taxes;
+pub mod webhooks;
 
 /// Passes every kind of row that counts versions to a macro, in table order: the name in
 /// [`Entity`](crate::batch::Entity), the type, and the name of its table in [`memory`](crate::memory). The tokens in
@@ -38,8 +41,8 @@ macro_rules! versioned_rows {
             Session: $crate::model::accounts::Session => sessions;
             Category: $crate::model::catalog::Category => categories;
             Product: $crate::model::catalog::Product => products;
-            Promotion: $crate::model::catalog::Promotion => promotions;
-            TaxRate: $crate::model::catalog::TaxRate => tax_rates;
+            Promotion: $crate::model::promotions::Promotion => promotions;
+            TaxRate: $crate::model::taxes::TaxRate => tax_rates;
             Cart: $crate::model::cart::Cart => carts;
             Order: $crate::model::orders::Order => orders;
             Draft: $crate::model::orders::Draft => drafts;
@@ -51,7 +54,7 @@ macro_rules! versioned_rows {
             Shipment: $crate::model::shipping::Shipment => shipments;
             Location: $crate::model::inventory::Location => locations;
             Reservation: $crate::model::inventory::Reservation => reservations;
-            Webhook: $crate::model::outbox::Webhook => webhooks;
+            Webhook: $crate::model::webhooks::Webhook => webhooks;
             Delivery: $crate::model::outbox::Delivery => deliveries;
             ShopDetails: $crate::model::details::ShopDetails => details;
         }

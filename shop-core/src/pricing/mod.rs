@@ -29,26 +29,27 @@ mod explain;
 mod promotions;
 mod provider;
 mod rates;
-mod tax;
+mod taxes;
 #[cfg(test)]
 mod tests;
 mod uses;
 
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, UserId, VariantId};
-use crate::model::catalog::PriceRules;
 use crate::money::{Amount, Currency, saturating_sum as sum};
 
 pub use promotions::{Coupon, CouponOutcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
 pub(crate) use rates::{region_of, tax_countries};
-pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
+pub use taxes::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{count_unpaid, give_back_uses, take_uses};
 
 pub use crate::model::pricing::{
-    Adjustment, AdjustmentKind, Explanation, TaxRateVersion, TaxedShipping, UsedPromotion, UsedTaxRate,
+    Adjustment, AdjustmentKind, CountedOffer, Customer, Explanation, PriceRules, RulesQuery, TaxRateVersion,
+    TaxedShipping, UsedPromotion, UsedTaxRate,
 };
 pub use crate::money::{Ratio, share};
+pub use crate::store::PricingRepository;
 
 /// A priced line of a basket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +154,7 @@ pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
     let shipping_total = Amount(shipping.0 - discounts.shipping.0);
     let nets: Vec<_> =
         basket.lines.iter().zip(&discounts.lines).map(|(line, discount)| Amount(line.total().0 - discount.0)).collect();
-    let levied = tax::apply(basket, &nets, shipping_total, taxes);
+    let levied = taxes::apply(basket, &nets, shipping_total, taxes);
     let of_lines = basket.lines.iter().zip(&discounts.lines).zip(levied.lines.iter().zip(&levied.line_rates));
     let lines = of_lines.map(|((line, discount), (tax, rate))| PricedLine {
         line_total: line.total(),

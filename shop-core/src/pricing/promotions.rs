@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Basket, sum};
-use crate::model::catalog::{CountedOffer, Offer, PriceRules, Promotion, code_key};
-use crate::model::pricing::UsedPromotion;
+use crate::model::pricing::{CountedOffer, PriceRules, UsedPromotion};
+use crate::model::promotions::{Offer, Promotion, code_key};
 use crate::money::{Amount, half_up, share};
 
 /// A coupon of a basket and its outcome.

@@ -1,7 +1,7 @@
 //! Selects the tax rates that apply at an order's destination.
 
-use crate::model::catalog::{TaxRate, region_key};
 use crate::model::shipping::Address;
+use crate::model::taxes::{TaxRate, region_key};
 use crate::region::{Breadth, Jurisdiction, countries_of, example, find, is_code};
 
 /// The rates that apply at a destination, from the innermost region out to the whole country.

@@ -2,8 +2,9 @@
 //! its payment.
 
 use crate::batch::{Batch, CatalogWrite};
-use crate::model::catalog::{Counter, PriceRules, Promotion, UsesDelta};
 use crate::model::orders::Order;
+use crate::model::pricing::PriceRules;
+use crate::model::promotions::{Counter, Promotion, UsesDelta};
 
 /// Counts an order and the promotions it uses, subject to their limits. For an unpaid order, also checks that the buyer
 /// has at most `max_unpaid` of them. The promotions must not have changed since they were read.

@@ -43,7 +43,7 @@ pub enum Unique {
     ProductSlug,
     /// [`Variant::sku`](crate::catalog::Variant::sku).
     VariantSku,
-    /// [`Promotion::code_key`](crate::catalog::Promotion::code_key).
+    /// [`Promotion::code_key`](crate::promotions::Promotion::code_key).
     PromotionCode,
     /// One tax rate per class, country and folded region.
     TaxRate,

@@ -3,13 +3,16 @@ use crate::batch::{Entity, Versioned};
 use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::{Otp, Session, User};
 use crate::model::cart::Cart;
-use crate::model::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
+use crate::model::catalog::{Category, PricePeriod, Product, Variant};
 use crate::model::details::ShopDetails;
 use crate::model::inventory::{Location, Movement, Reservation, StockLevel};
 use crate::model::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
-use crate::model::outbox::{Delivery, Event, Webhook};
+use crate::model::outbox::{Delivery, Event};
 use crate::model::payments::{GatewayOperation, Payment, PaymentState, PendingCall, Refund};
+use crate::model::promotions::Promotion;
 use crate::model::shipping::{Method, SavedAddress, Shipment, Zone};
+use crate::model::taxes::TaxRate;
+use crate::model::webhooks::Webhook;
 use crate::string_enum::StringEnum as _;
 
 const TABLES: [Table; 29] = [

@@ -11,14 +11,16 @@ use crate::error::{Error, Result};
 use crate::gateway::{ManualGateway, PaymentGateway};
 use crate::mail::{Mailer, Templates};
 use crate::model::inventory::Location;
-use crate::model::outbox::{MAIL, RECEIVERS};
+use crate::model::outbox::MAIL;
 use crate::model::payments::{caller, listener};
-use crate::outbox::{Subscriber, WebhookSender};
+use crate::model::webhooks::RECEIVERS;
+use crate::outbox::Subscriber;
 use crate::pricing::TaxProvider;
 use crate::secret::{Keys, MIN_KEY_LENGTH};
 use crate::security::password::{Argon2Hasher, Argon2Settings, PasswordHasher};
 use crate::security::token::{JwtSigner, TokenSigner};
 use crate::store::Store;
+use crate::webhooks::WebhookSender;
 
 /// Builds a [`Shop`]. Every part except the store and the secret key has a default.
 pub struct ShopBuilder {

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use crate::clock::{Clock, DecisionContext, Random};
 use crate::gateway::PaymentGateway;
 use crate::mail::{Mailer, Templates};
-use crate::outbox::{Subscriber, WebhookSender};
+use crate::outbox::Subscriber;
 use crate::pricing::TaxProvider;
 use crate::secret::{Keys, Secret};
 use crate::security::password::PasswordHasher;
 use crate::security::token::TokenSigner;
 use crate::store::Store;
+use crate::webhooks::WebhookSender;
 
 pub(crate) use notifier::Notifier;
 use prepare::Capture;

@@ -3,11 +3,8 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
-use crate::model::catalog::{
-    Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules, Product, ProductFilter,
-    ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
-};
+use crate::id::{CategoryId, ProductId, VariantId};
+use crate::model::catalog::{Category, CategorySort, CategoryTree, PricePeriod, Product, ProductFilter, ProductSort};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -52,19 +49,4 @@ pub trait CatalogRepository: Send + Sync {
     async fn category_tree(&self) -> StoreResult<CategoryTree>;
     /// A page of all categories.
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>>;
-    /// The promotion with this id, with its use count.
-    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>>;
-    /// A page of the promotions that match a filter, with their use counts.
-    async fn list_promotions(
-        &self,
-        filter: &PromotionFilter,
-        page: &PageRequest<PromotionSort>,
-    ) -> StoreResult<Page<CountedPromotion>>;
-    /// The tax rate with this id.
-    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>>;
-    /// A page of all tax rates.
-    async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>>;
-    /// Everything but the products that a price depends on, from one snapshot. It is read for every cart and every
-    /// order.
-    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules>;
 }

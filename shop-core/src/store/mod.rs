@@ -8,7 +8,11 @@ mod inventory;
 mod orders;
 mod outbox;
 mod payments;
+mod pricing;
+mod promotions;
 mod shipping;
+mod taxes;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -26,7 +30,11 @@ pub use inventory::InventoryRepository;
 pub use orders::OrdersRepository;
 pub use outbox::OutboxRepository;
 pub use payments::PaymentsRepository;
+pub use pricing::PricingRepository;
+pub use promotions::PromotionsRepository;
 pub use shipping::ShippingRepository;
+pub use taxes::TaxesRepository;
+pub use webhooks::WebhooksRepository;
 
 /// The reason why a read failed.
 #[derive(Debug, thiserror::Error)]
@@ -77,12 +85,16 @@ pub enum CommitError {
 pub trait Store:
     AccountsRepository
     + CatalogRepository
+    + PromotionsRepository
+    + TaxesRepository
+    + PricingRepository
     + CartRepository
     + OrdersRepository
     + PaymentsRepository
     + ShippingRepository
     + InventoryRepository
     + OutboxRepository
+    + WebhooksRepository
     + DetailsRepository
     + 'static
 {

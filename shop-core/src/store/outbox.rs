@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::id::{DeliveryId, WebhookId};
+use crate::id::DeliveryId;
 use crate::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
-use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, Event, Webhook, WebhookSort};
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, Event};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -33,12 +33,6 @@ pub trait OutboxRepository: Send + Sync {
         filter: &DeliveryFilter,
         page: &PageRequest<DeliverySort>,
     ) -> StoreResult<Page<Delivery>>;
-    /// The webhook with this id.
-    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>>;
-    /// All active webhooks, oldest first (a shop has few).
-    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>>;
-    /// A page of webhooks.
-    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>>;
     /// The idempotency record under a key.
     async fn idempotency_record(&self, key: &IdempotencyRecordKey) -> StoreResult<Option<IdempotencyRecord>>;
 }

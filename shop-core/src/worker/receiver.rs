@@ -15,11 +15,13 @@ use crate::id::WebhookId;
 use crate::mail::{Mail, MailRefused, Mailer};
 use crate::model::accounts::MailJob;
 use crate::model::orders::OrderMail;
-use crate::model::outbox::{Content, Delivery, Event, MAIL, Webhook};
+use crate::model::outbox::{Content, Delivery, Event, MAIL};
+use crate::model::webhooks::Webhook;
 use crate::orders::mails;
-use crate::outbox::{Subscriber, WebhookMessage, WebhookSender};
+use crate::outbox::Subscriber;
 use crate::settlement::{CallResult, PollResult};
 use crate::shop::Remote;
+use crate::webhooks::{WebhookMessage, WebhookSender};
 
 /// The lease of a claim: longer than a whole claimed batch takes if every delivery takes
 /// [`TIMEOUT`](super::pace::TIMEOUT).

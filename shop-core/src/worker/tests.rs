@@ -20,12 +20,13 @@ use crate::error::BoxError;
 use crate::id::EventId;
 use crate::model::outbox::{DeliveryStatus, Event, EventKind, MAIL};
 use crate::orders::fixtures::{guest, offer};
-use crate::outbox::{Subscriber, WebhookMessage, WebhookSender};
+use crate::outbox::Subscriber;
 use crate::page::PageRequest;
 use crate::shop::Settings;
 use crate::store::{CartRepository as _, OutboxRepository as _};
 use crate::string_enum::StringEnum as _;
 use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
+use crate::webhooks::{WebhookMessage, WebhookSender};
 
 /// Records events, and refuses, hangs or panics on demand.
 #[derive(Default)]

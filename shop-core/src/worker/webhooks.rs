@@ -16,8 +16,8 @@ use super::receiver::{Outgoing, Receiver};
 use crate::error::Result;
 use crate::id::WebhookId;
 use crate::model::outbox::Delivery;
-use crate::outbox::WebhookSender;
 use crate::shop::Notifier;
+use crate::webhooks::WebhookSender;
 
 /// The notifiers of the served webhooks.
 #[derive(Debug, Default)]

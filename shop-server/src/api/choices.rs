@@ -1,6 +1,6 @@
 //! The string enums of the API. Their values are those of the core (`string_enums!` there).
 
-use shop_core::{catalog, inventory, orders, outbox, payments, pricing, shipping};
+use shop_core::{catalog, inventory, orders, outbox, payments, pricing, promotions, shipping};
 
 use super::shipping::RateType;
 use crate::field::Choices;
@@ -18,7 +18,7 @@ choices! {
     /// Whether a product is offered: `draft` is in preparation, `archived` was taken out of the catalog.
     "ProductStatus" = catalog::ProductStatus,
     /// What a promotion does.
-    "PromotionKind" = catalog::PromotionKind,
+    "PromotionKind" = promotions::PromotionKind,
     /// The kind of an adjustment.
     "AdjustmentKind" = pricing::AdjustmentKind,
     /// Why stock changed.

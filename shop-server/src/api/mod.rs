@@ -17,14 +17,16 @@ mod accounts;
 mod cart;
 mod catalog;
 mod choices;
+mod details;
 mod inventory;
 mod macros;
-mod mails;
 mod orders;
+mod outbox;
 mod payments;
 mod pricing;
+mod promotions;
 mod shipping;
-mod shop;
+mod taxes;
 mod webhooks;
 
 /// What the endpoints of every domain share.
@@ -75,7 +77,8 @@ endpoints! {
     accounts::Users,
     catalog::Products,
     catalog::Categories,
-    pricing::Pricing,
+    promotions::Promotions,
+    taxes::TaxRates,
     inventory::Locations,
     inventory::Stock,
     inventory::Ledger,
@@ -88,6 +91,6 @@ endpoints! {
     shipping::ShippingRates,
     shipping::Shipments,
     webhooks::Webhooks,
-    shop::ShopDetails,
-    mails::Mails,
+    details::ShopDetails,
+    outbox::Mails,
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use shop_core::Error;
-use shop_core::catalog::{PromotionInput, TaxRateInput};
 use shop_core::money::{Amount, Currency};
+use shop_core::promotions::PromotionInput;
+use shop_core::taxes::TaxRateInput;
 
 /// The whole sample shop.
 #[derive(Debug, Deserialize)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use shop_core::error::BoxError;
-use shop_core::outbox::is_public;
+use shop_core::webhooks::is_public;
 use tokio::net::lookup_host;
 
 const REFUSED: &str = "the address is not public";

@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use shop_core::error::BoxError;
-use shop_core::outbox::{WebhookMessage, WebhookSender};
+use shop_core::webhooks::{WebhookMessage, WebhookSender};
 
 use guard::Guard;
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text};
-use crate::pricing_orders::cents;
 use crate::support::{Person, TestResponse};
+use crate::taxes::cents;
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";

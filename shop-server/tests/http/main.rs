@@ -25,6 +25,8 @@ mod connections;
 #[cfg(test)]
 mod currencies;
 #[cfg(test)]
+mod details;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod drafts;
@@ -65,9 +67,7 @@ mod orders_races;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
-mod pricing;
-#[cfg(test)]
-mod pricing_orders;
+mod promotions;
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
@@ -77,11 +77,11 @@ mod returns;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
-mod shop;
-#[cfg(test)]
 mod slow_senders;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod taxes;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text, with};
-use crate::pricing_orders::cents;
 use crate::support::{Forward, PASSWORD, Person, TestProduct, TestResponse, TestShop, order};
+use crate::taxes::cents;
 
 const NOTHING: Value = Value::Null;
 const DAY: i64 = 86_400;

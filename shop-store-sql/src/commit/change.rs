@@ -8,12 +8,13 @@
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Change, Conflict, Unique, Versioned};
 use shop_core::cart::Cart;
-use shop_core::catalog::{Promotion, TaxRate};
 use shop_core::details::ShopDetails;
 use shop_core::inventory::Reservation;
 use shop_core::orders::{Draft, Return};
 use shop_core::outbox::Delivery;
+use shop_core::promotions::Promotion;
 use shop_core::shipping::Shipment;
+use shop_core::taxes::TaxRate;
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;

@@ -5,8 +5,9 @@
 //! another.
 
 use shop_core::batch::{Conflict, Unique};
-use shop_core::catalog::{UsesDelta, Variant};
+use shop_core::catalog::Variant;
 use shop_core::inventory::StockDelta;
+use shop_core::promotions::UsesDelta;
 use uuid::Uuid;
 
 use super::part::TableOperation;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shop_core::id::WebhookId;
-use shop_core::outbox::Webhook;
+use shop_core::webhooks::Webhook;
 use uuid::Uuid;
 
 use super::effects::Related;

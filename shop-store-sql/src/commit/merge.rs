@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
 
 use shop_core::batch::{Batch, Conflict};
-use shop_core::catalog::UsesDelta;
 use shop_core::inventory::StockDelta;
+use shop_core::promotions::UsesDelta;
 use shop_core::row::Value;
 use uuid::Uuid;
 

@@ -56,6 +56,7 @@ mod tables;
 mod transaction;
 mod uses;
 mod value;
+mod webhooks;
 
 pub(super) use queue::Queue;
 

@@ -1,36 +1,15 @@
-//! Events, webhooks, operations, and the deletion of old rows.
+//! Events, operations, and the deletion of old rows.
 
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
+use shop_core::batch::{Batch, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
-use shop_core::id::WebhookId;
-use shop_core::outbox::{OutboxWrite, Webhook};
+use shop_core::outbox::OutboxWrite;
 
-use super::change::WriteRow;
 use super::counts::{FOLD, SLOTS};
-use super::effects::{Effects, Related};
+use super::effects::Effects;
 use super::statement_runner::{ApplyResult, StatementRunner};
 use super::tables::{Operation, TableId};
 use super::value::RowValues;
-
-impl WriteRow for Webhook {
-    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
-        if let Change::Delete { id, .. } = change {
-            to.also(Related::Webhook(*id));
-        }
-        Ok(())
-    }
-
-    async fn apply(runner: &mut StatementRunner<'_>, change: &Change<Self>) -> ApplyResult {
-        runner.change(change).await?;
-        if let Change::Delete { id, .. } = change {
-            let waits = "DELETE FROM deliveries
-                WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-            runner.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
-        }
-        Ok(())
-    }
-}
 
 /// The row of a batch's operation id.
 pub(super) fn operation(batch: &Batch) -> RowValues {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use shop_core::batch::{Batch, Change, Conflict, Entity, Precondition, RowWrite, Unique, Write};
-use shop_core::catalog::UsesDelta;
 use shop_core::inventory::StockDelta;
+use shop_core::promotions::UsesDelta;
 use sqlx::postgres::PgArguments;
 use uuid::Uuid;
 

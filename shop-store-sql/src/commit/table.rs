@@ -286,13 +286,14 @@ pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterat
 mod tests {
     use shop_core::accounts::Otp;
     use shop_core::cart::Cart;
-    use shop_core::catalog::{PricePeriod, TaxRate, Variant};
+    use shop_core::catalog::{PricePeriod, Variant};
     use shop_core::idempotency::IdempotencyRecord;
     use shop_core::inventory::{Movement, StockLevel};
     use shop_core::orders::{HistoryEntry, OrderItem};
     use shop_core::outbox::Event;
     use shop_core::payments::Refund;
     use shop_core::row::{ParentKey, Row as _};
+    use shop_core::taxes::TaxRate;
     use sqlx::Row as _;
 
     use super::*;

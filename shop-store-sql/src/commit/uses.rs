@@ -1,6 +1,6 @@
 //! How changes of one use count add up.
 
-use shop_core::catalog::UsesDelta;
+use shop_core::promotions::UsesDelta;
 use uuid::Uuid;
 
 use super::value::{RowValues, SqlKind};
@@ -43,7 +43,7 @@ impl UsesSum {
 
 #[cfg(test)]
 mod tests {
-    use shop_core::catalog::Counter;
+    use shop_core::promotions::Counter;
 
     use super::*;
 

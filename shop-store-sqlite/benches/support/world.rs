@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Batch, Change, RowWrite, Write};
 use shop_core::cart::{Cart, CartItem, CartStatus};
-use shop_core::catalog::{CatalogWrite, Category, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
+use shop_core::catalog::{CatalogWrite, Category, Image, Product, ProductStatus, Variant};
 use shop_core::clock::{Clock as _, DecisionContext, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
 use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
@@ -17,6 +17,7 @@ use shop_core::orders::{
     ShippingMethodSnapshot,
 };
 use shop_core::payments::{Payment, PaymentState, RemoteState};
+use shop_core::promotions::{Counter, UsesDelta};
 use shop_core::shipping::{Address, AddressInput, Method, Rate, Zone};
 use shop_core::store::Store;
 use shop_core::{Actor, actor::SignedIn};

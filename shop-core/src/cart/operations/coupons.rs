@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 use crate::model::cart::{Cart, MAX_CART_COUPONS};
-use crate::model::catalog::code_key;
+use crate::model::promotions::code_key;
 use crate::pricing::CouponOutcome;
 
 /// Adds a coupon to a cart; a coupon that is already there stays as it is.

@@ -140,7 +140,8 @@ mod tests {
     use crate::batch::RowWrite;
     use crate::cart::CartView;
     use crate::cart::operations::fixtures::{cart, contents, context};
-    use crate::model::catalog::{PriceRules, ProductStatus};
+    use crate::model::catalog::ProductStatus;
+    use crate::model::pricing::PriceRules;
 
     fn quantities(cart: &Cart) -> Vec<i64> {
         cart.items.iter().map(|item| item.quantity).collect()

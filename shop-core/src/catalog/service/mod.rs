@@ -17,7 +17,7 @@ use crate::shop::Shop;
 /// The calls about the catalog; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Catalog<'a> {
-    pub(super) shop: &'a Shop,
+    pub(crate) shop: &'a Shop,
 }
 
 impl Shop {

@@ -2,14 +2,15 @@
 //!
 //! - `world.rs`: a shop per store, with the same clock, randomness and keys
 //! - `call.rs`: one call, its outcome, and the facts in it; `known.rs` remembers those
-//! - `users.rs`, `products.rs`, `trade.rs`, `webhooks.rs`: calls that change something; `reads.rs`: lists with every
-//!   filter and order
+//! - `users.rs`, `products.rs`, `promotions.rs`, `taxes.rs`, `trade.rs`, `webhooks.rs`: calls that change something;
+//!   `reads.rs`: lists with every filter and order
 
 mod call;
 mod known;
-mod prices;
 mod products;
+mod promotions;
 mod reads;
+mod taxes;
 mod trade;
 mod users;
 mod webhooks;

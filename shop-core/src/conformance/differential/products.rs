@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Run, call, input};
 use super::known::{Known, News};
-use super::prices;
+use super::{promotions, taxes};
 use crate::catalog::{CategoryInput, ProductInput, ProductView};
 use crate::inventory::{AdjustmentInput, LocationInput, StockInput, TransferInput};
 use crate::model::catalog::Category;
@@ -232,8 +232,8 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
             .catalog()
             .delete_category(&staff, category_id, expected)),
         9..=12 => stock(known),
-        13 if known.once_in(2) => prices::draw(known),
-        14 if known.once_in(3) => prices::draw(known),
+        13 if known.once_in(2) => promotions::draw(known),
+        14 if known.once_in(3) => taxes::draw(known),
         _ => shipping_rates(known),
     }
 }

@@ -9,8 +9,8 @@ use super::reads::PagingMode;
 use super::world::BAD_URL;
 use crate::details::ShopDetailsInput;
 use crate::model::outbox::{Delivery, DeliveryStatus};
-use crate::outbox::WebhookInput;
 use crate::page::Page;
+use crate::webhooks::WebhookInput;
 
 fn deliveries(pages: &[Page<Delivery>]) -> Vec<News> {
     pages.iter().flat_map(|page| &page.items).map(|delivery| News::Delivery(delivery.id)).collect()

@@ -16,13 +16,13 @@ use crate::error::{Error, Result};
 use crate::gateway::ManualGateway;
 use crate::mail::MemoryMailer;
 use crate::model::payments::PaymentFilter;
-use crate::outbox::MemorySender;
 use crate::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::payments::fake_gateway::FakeGateway;
 use crate::secret::Secret;
 use crate::security::password::{PasswordHasher, Verified};
 use crate::shop::Shop;
 use crate::store::Store;
+use crate::webhooks::MemorySender;
 use crate::worker::RoundSummary;
 
 /// A clock that stands still until a call advances it.

@@ -1,11 +1,7 @@
 //! Products, their variants and the category tree.
 
 mod price_period;
-mod promotions;
-mod rules;
 mod search;
-mod tax;
-mod uses;
 mod variant_name;
 
 use std::collections::BTreeMap;
@@ -21,12 +17,7 @@ use crate::string_enum::string_enums;
 
 pub(crate) use price_period::PRICE_MEMORY;
 pub use price_period::{PricePeriod, REDUCTION_WINDOW};
-pub use promotions::{CountedPromotion, Offer, Promotion, PromotionFilter, PromotionKind, PromotionSort, code_key};
-pub use rules::{CountedOffer, Customer, PriceRules, RulesQuery};
 pub use search::{FoundProduct, name_key};
-pub(crate) use tax::region_key;
-pub use tax::{STANDARD_TAX_CLASS, TaxRate};
-pub use uses::{Counter, UNPAID, UsesDelta};
 pub(crate) use variant_name::VariantName;
 
 /// The status of a product; only an active product is on sale.

@@ -1,7 +1,5 @@
 //! Events and their deliveries.
 
-mod webhooks;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,9 +11,6 @@ use crate::model::payments::{GatewayCall, GatewayEvent};
 use crate::page::CreationSort;
 use crate::row::Row;
 use crate::string_enum::string_enums;
-
-pub(crate) use webhooks::RECEIVERS;
-pub use webhooks::{EventPattern, Webhook, WebhookSort};
 
 /// The kinds of domain events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -116,8 +111,8 @@ pub enum DeliveryStatus {
 pub struct Delivery {
     /// Unique; sorts by time and stays the same across retries.
     pub id: DeliveryId,
-    /// [`MAIL`], the name of a subscriber or of a webhook ([`Webhook::receiver`](crate::outbox::Webhook::receiver)), or
-    /// the name of a gateway's caller or listener.
+    /// [`MAIL`], the name of a subscriber or of a webhook ([`Webhook::receiver`](crate::webhooks::Webhook::receiver)),
+    /// or the name of a gateway's caller or listener.
     pub receiver: String,
     /// The aggregate id. Deliveries of one aggregate to one receiver are made in id order, one at a time.
     #[serde(rename = "thing")]

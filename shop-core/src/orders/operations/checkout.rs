@@ -6,7 +6,7 @@ use crate::clock::{DecisionContext, Timestamp};
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::model::cart::Cart;
-use crate::model::catalog::PriceRules;
+use crate::model::pricing::PriceRules;
 use crate::model::shipping::Address;
 use crate::money::Amount;
 use crate::orders::OrderQuote;

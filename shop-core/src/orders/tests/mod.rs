@@ -174,7 +174,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
         let location = shop.store().locations().await?.into_iter().next().expect("a new shop has a location");
         let mut batch = crate::batch::Batch::new(&mut context);
         batch.write(crate::batch::Change::Insert(order.clone()));
-        crate::pricing::take_uses(&mut batch, order, &crate::model::catalog::PriceRules::default(), None);
+        crate::pricing::take_uses(&mut batch, order, &crate::model::pricing::PriceRules::default(), None);
         for item in &order.items {
             let level = StockLevel {
                 variant_id: item.variant_id,

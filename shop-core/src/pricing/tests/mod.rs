@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::{PromotionId, TaxRateId};
-use crate::model::catalog::{CountedOffer, Offer, Promotion, TaxRate};
+use crate::model::pricing::CountedOffer;
+use crate::model::promotions::{Offer, Promotion};
+use crate::model::taxes::TaxRate;
 use crate::orders::tests::address;
 
 fn now() -> Timestamp {
@@ -324,7 +326,7 @@ fn the_rate_of_a_region_takes_the_place_of_its_countrys() {
         tax_class: class.into(),
         country: "US".into(),
         region: (!region.is_empty()).then(|| region.to_owned()),
-        region_key: crate::model::catalog::region_key(Some(region)),
+        region_key: crate::model::taxes::region_key(Some(region)),
         rate: Ratio(rate),
         applies_to_shipping: ships,
         created_at: now(),

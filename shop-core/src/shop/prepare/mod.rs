@@ -43,7 +43,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::batch::{Batch, Change, Conflict, OutboxWrite, RowWrite, Unique, Write};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::outbox::{DeliveryStatus, RECEIVERS};
+use crate::model::outbox::DeliveryStatus;
+use crate::model::webhooks::RECEIVERS;
 use crate::shop::Shop;
 use crate::store::CommitError;
 

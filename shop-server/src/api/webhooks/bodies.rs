@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::Serialize;
-use shop_core::outbox::{Content, Delivery, DeliveryStatus, EventPattern, Webhook, WebhookInput, WebhookWithSecret};
+use shop_core::outbox::{Content, Delivery, DeliveryStatus};
 use shop_core::string_enum::StringEnum as _;
+use shop_core::webhooks::{EventPattern, Webhook, WebhookInput, WebhookWithSecret};
 use uuid::Uuid;
 
 use crate::api::macros::{bodies, requests};

@@ -3,12 +3,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use shop_core::accounts::Session;
 use shop_core::batch::{Change, Entity, Precondition, RowWrite, Write};
 use shop_core::cart::{Cart, CartStatus};
-use shop_core::catalog::{CatalogWrite, Counter, Product, ProductStatus, Variant};
+use shop_core::catalog::{CatalogWrite, Product, ProductStatus, Variant};
 use shop_core::clock::{DecisionContext, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
 use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
 use shop_core::inventory::{InventoryWrite, StockLevel};
 use shop_core::money::{Amount, Currency};
+use shop_core::promotions::Counter;
 
 use super::super::stock::LARGE;
 use super::*;

@@ -15,13 +15,12 @@ use crate::id::{OrderId, VariantId};
 use crate::inventory::operations::{Allocation, StockLine, allocate, reserve};
 use crate::lifecycle::{event_data, mail_buyer, payment_status, record};
 use crate::model::cart::{Cart, CartStatus};
-use crate::model::catalog::PriceRules;
 use crate::model::inventory::{ReservationStatus, StockLevel};
 use crate::model::orders::{
     FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, PaymentStatus, ShippingMethodSnapshot,
 };
 use crate::model::outbox::EventKind;
-use crate::model::pricing::UsedTaxRate;
+use crate::model::pricing::{PriceRules, UsedTaxRate};
 use crate::model::shipping::Address;
 use crate::money::Amount;
 use crate::orders::OrderView;

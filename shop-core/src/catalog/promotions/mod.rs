@@ -1,8 +1,0 @@
-//! Promotions that staff offer, with a coupon code or applied automatically. [`pricing`](crate::pricing) applies them
-//! to carts and orders.
-
-mod input;
-mod operations;
-mod service;
-
-pub use input::PromotionInput;

@@ -1,7 +1,0 @@
-//! Tax rates as staff maintain them. [`pricing`](crate::pricing) applies them.
-
-mod input;
-mod operations;
-mod service;
-
-pub use input::TaxRateInput;
