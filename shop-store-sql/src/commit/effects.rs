@@ -3,7 +3,7 @@
 //! [`super::apply`] tells an [`Effects`] the effects of each write and precondition. [`super::merge`] makes a group's
 //! statements of them; [`super::row_by_row`] takes the locks first, and then applies the writes one after another.
 
-use shop_core::batch::{Conflict, Unique};
+use shop_core::batch::Conflict;
 use shop_core::catalog::{UsesDelta, Variant};
 use shop_core::inventory::StockDelta;
 use uuid::Uuid;
@@ -47,9 +47,9 @@ pub(crate) trait Effects<'b> {
     /// A use count changes.
     fn uses(&mut self, delta: &UsesDelta) -> Result<(), Self::Stop>;
 
-    /// A row is inserted; `key` is its key.
-    fn insert<T: Tabled>(&mut self, row: &T, key: Unique) -> Result<(), Self::Stop> {
-        self.row(Operation::Insert.on(T::TABLE_ID), row_of(row), Some(Conflict::Exists(key)))
+    /// A row is inserted, whose key must be free.
+    fn insert<T: Tabled>(&mut self, row: &T) -> Result<(), Self::Stop> {
+        self.row(Operation::Insert.on(T::TABLE_ID), row_of(row), Some(Conflict::Exists(T::TABLE.key_name)))
     }
 
     /// A row is inserted or replaced.
