@@ -18,6 +18,7 @@ use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
 use crate::commit::ApplyResult;
+use crate::encoded::EncodedWrite;
 use crate::list_counts::{self, CountChanges};
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
@@ -46,7 +47,7 @@ impl Changed for User {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         let before = record::counted_before(connection, change, COUNTED)?;
         record::change(connection, change, encoded)?;

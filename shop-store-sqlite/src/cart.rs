@@ -9,14 +9,15 @@ use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
+use crate::encoded::EncodedWrite;
 use crate::record::{self, Changed, record};
 use crate::rows::{Id, at};
 
 record!(Cart, fixed: ["customer_id"]);
 
 impl Changed for Cart {
-    fn encoded(change: &Change<Self>) -> Vec<String> {
-        record::encoded(change)
+    fn encode(change: &Change<Self>) -> Option<EncodedWrite> {
+        record::encode(change)
     }
 }
 

@@ -4,8 +4,6 @@
 //! The open transaction excludes all other writers, so a guard may be a WHERE clause, a constraint or a preceding read:
 //! all are atomic with the write. Hot guards are fused into one statement because that is cheaper.
 
-use std::sync::Arc;
-
 use rusqlite::params;
 use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Conflict, Entity, Precondition, RowWrite, Unique, Write};
@@ -13,6 +11,7 @@ use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use uuid::Uuid;
 
+use crate::encoded::{EncodedBatch, EncodedWrite};
 use crate::list_counts::CountChanges;
 use crate::record::{Changed, execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
@@ -47,45 +46,18 @@ impl From<rusqlite::Error> for ApplyError {
 /// The result of applying a write.
 pub(crate) type ApplyResult = Result<(), ApplyError>;
 
-/// Turns a unique key's refusal into its conflict.
-pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Result<usize, ApplyError> {
-    done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
-}
-
-/// A batch on its way to the writing thread. Its JSON and its search words are already encoded, because other threads
-/// can do that.
-pub(crate) struct EncodedBatch {
-    batch: Arc<Batch>,
-    /// The encoded texts of each write; empty for rarely used writes.
-    encoded: Vec<Vec<String>>,
-}
-
-impl EncodedBatch {
-    /// Encodes the texts of a batch.
-    pub(crate) fn new(batch: Arc<Batch>) -> Self {
-        let encoded = batch.writes.iter().map(|write| match write {
-            Write::Row(write) => encoded_row(write),
-            Write::Outbox(write) => outbox::encoded(write),
-            _ => Vec::new(),
-        });
-        Self { encoded: encoded.collect(), batch }
-    }
-}
-
 /// Applies a whole batch. On a failure the caller rolls back to the state before.
-pub(crate) fn apply(
-    connection: &WriteConnection<'_>,
-    tally: &mut CountChanges,
-    encoded_batch: &EncodedBatch,
-) -> ApplyResult {
-    let EncodedBatch { batch, encoded } = encoded_batch;
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut CountChanges, encoded: &EncodedBatch) -> ApplyResult {
+    let batch = encoded.batch();
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
-    let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
-    unless_taken(done, Unique::Operation)?;
+    match execute(connection, operation, &[&id(batch.operation), &at(batch.at)]) {
+        Err(error) if is_taken(&error) => return Err(Conflict::Exists(Unique::Operation).into()),
+        done => done?,
+    };
     for precondition in &batch.preconditions {
         judge(connection, precondition)?;
     }
-    for (write, encoded) in batch.writes.iter().zip(encoded) {
+    for (write, encoded) in encoded.writes() {
         match write {
             Write::Row(write) => apply_row(connection, tally, write, encoded)?,
             Write::Accounts(write) => accounts::apply(connection, write)?,
@@ -147,16 +119,14 @@ fn judge(connection: &WriteConnection<'_>, precondition: &Precondition) -> Apply
 macro_rules! rows {
     ([] $($entity:ident: $row:ty => $table:ident;)+) => {
         /// Applies a change of a row that has a version.
-        fn apply_row(connection: &WriteConnection<'_>, tally: &mut CountChanges, write: &RowWrite, encoded: &[String]) -> ApplyResult {
+        fn apply_row(
+            connection: &WriteConnection<'_>,
+            tally: &mut CountChanges,
+            write: &RowWrite,
+            encoded: &EncodedWrite,
+        ) -> ApplyResult {
             match write {
                 $(RowWrite::$entity(change) => <$row as Changed>::apply(connection, tally, change, encoded),)+
-            }
-        }
-
-        /// Encodes a row, see [`Changed::encoded`].
-        fn encoded_row(write: &RowWrite) -> Vec<String> {
-            match write {
-                $(RowWrite::$entity(change) => <$row as Changed>::encoded(change),)+
             }
         }
 

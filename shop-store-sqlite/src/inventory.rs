@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use rusqlite::types::Value;
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::id::{LocationId, OrderId, ProductId, VariantId};
 use shop_core::inventory::{
     InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
@@ -15,7 +15,8 @@ use shop_core::store::StoreResult;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::commit::{ApplyResult, unless_taken};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::list_counts::{self, CountChanges};
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
@@ -34,7 +35,7 @@ impl Changed for Location {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_location(connection, tally, *id, *version),
@@ -59,8 +60,7 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut CountChanges, 
                 list_counts::CountedList::Movements,
                 [list_counts::key(movement.location_id), "".into(), "".into()],
             );
-            unless_taken(record::add(connection, movement, &[]), Unique::OtherId)?;
-            Ok(())
+            record::add(connection, movement, EncodedRow::NOTHING)
         }
     }
 }
@@ -109,10 +109,11 @@ pub(crate) fn default_locations(connection: &WriteConnection<'_>) -> rusqlite::R
 }
 
 fn insert_level(connection: &WriteConnection<'_>, level: &StockLevel) -> ApplyResult {
-    let done = record::add(connection, level, &[]);
-    match done {
-        Err(error) if record::is_dangling(&error) => Err(Conflict::Stale(Entity::Location, level.location_id.0).into()),
-        done => unless_taken(done, Unique::StockLevel).map(|_| ()),
+    match record::add(connection, level, EncodedRow::NOTHING) {
+        Err(ApplyError::Sql(error)) if record::is_dangling(&error) => {
+            Err(Conflict::Stale(Entity::Location, level.location_id.0).into())
+        }
+        done => done,
     }
 }
 

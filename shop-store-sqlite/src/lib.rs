@@ -46,6 +46,7 @@
 //! - `writer`: the writing thread, group commit, and what happens when the disk is full or a commit fails.
 //! - `write_connection`: its connection, with the prepared statements and the versions that a group has read.
 //! - `readers`: the reading connections. Reads by key run on the caller's thread, lists on a blocking thread.
+//! - `encoded`: a batch with its JSON and search words, which the caller's thread encodes.
 //! - `commit`: applies a batch inside the writer's transaction.
 //! - `commit_with`, `authorizer`: what an embedding program may and may not write in the same file and the same
 //!   transaction.
@@ -106,6 +107,7 @@ mod commit;
 mod commit_with;
 mod connection;
 mod details;
+mod encoded;
 mod error;
 mod file;
 mod inventory;
@@ -157,8 +159,8 @@ pub use transfer::SqliteRows;
 
 use authorizer::Tables;
 use checkpoint::Checkpointer;
-use commit::EncodedBatch;
 use connection::{Access, LogUpkeep};
+use encoded::EncodedBatch;
 use file::TemporaryDirectory;
 use lock::ServerLock;
 use readers::Readers;

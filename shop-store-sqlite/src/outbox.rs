@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::params;
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::clock::Timestamp;
 use shop_core::id::DeliveryId;
 use shop_core::idempotency::{IdempotencyRecord, IdempotencyRecordKey};
@@ -10,15 +10,16 @@ use shop_core::outbox::{
     Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, OutboxWrite,
 };
 use shop_core::page::{Page, PageRequest};
-use shop_core::row::{Columns as _, Source as _};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{ApplyResult, unless_taken};
+use crate::commit::ApplyResult;
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
-use crate::rows::{ColumnReader, ColumnWriter, at, id, prepare};
+use crate::rows::{ColumnReader, at, id, prepare};
 use crate::write_connection::WriteConnection;
 
 record!(Delivery, fixed: ["receiver", "thing", "created_at"]);
@@ -32,18 +33,15 @@ const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM de
         AND older.id < deliveries.id)";
 
 impl Changed for Delivery {
-    fn encoded(change: &Change<Self>) -> Vec<String> {
-        record::encoded(change)
+    fn encode(change: &Change<Self>) -> Option<EncodedWrite> {
+        record::encode(change)
     }
 }
 
 /// Applies a write of the outbox.
-pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, encoded: &[String]) -> ApplyResult {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, encoded: &EncodedWrite) -> ApplyResult {
     match write {
-        OutboxWrite::Event(event) => {
-            unless_taken(record::add(connection, event, encoded), Unique::Id(Entity::Event))?;
-            Ok(())
-        }
+        OutboxWrite::Event(event) => record::add(connection, event, &encoded.row),
         OutboxWrite::Relayed(event) => {
             let sql = "UPDATE events SET relayed = 1 WHERE id = ?1 AND relayed = 0";
             match record::execute(connection, sql, &[&id(*event)])? {
@@ -54,18 +52,17 @@ pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, encod
     }
 }
 
-/// The JSON texts of a write of the outbox.
-pub(crate) fn encoded(write: &OutboxWrite) -> Vec<String> {
+/// Encodes a write of the outbox.
+pub(crate) fn encode(write: &OutboxWrite) -> Option<EncodedWrite> {
     match write {
-        OutboxWrite::Event(event) => ColumnWriter::encoded(|values| event.write(values)).unwrap_or_default(),
-        OutboxWrite::Relayed(_) => Vec::new(),
+        OutboxWrite::Event(event) => Some(EncodedWrite::of_row(event)),
+        OutboxWrite::Relayed(_) => None,
     }
 }
 
 /// Stores an idempotency record.
 pub(crate) fn insert_idempotency_record(connection: &WriteConnection<'_>, row: &IdempotencyRecord) -> ApplyResult {
-    unless_taken(record::add(connection, row, &[]), Unique::IdempotencyRecord)?;
-    Ok(())
+    record::add(connection, row, EncodedRow::NOTHING)
 }
 
 #[async_trait]

@@ -12,7 +12,8 @@ use shop_core::store::StoreResult;
 use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{ApplyError, ApplyResult, unless_taken};
+use crate::commit::{ApplyError, ApplyResult};
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::list_counts::{self, CountChanges, Keys};
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, Put, record};
@@ -27,12 +28,12 @@ impl Changed for Payment {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         let before = record::counted_before(connection, change, COUNTED)?;
         let (done, payment) = match change {
-            Change::Insert(payment) => (record::insert(connection, payment, encoded), payment),
-            Change::Update(payment) => (record::update(connection, payment, encoded), payment),
+            Change::Insert(payment) => (record::insert(connection, payment, &encoded.row), payment),
+            Change::Update(payment) => (record::update(connection, payment, &encoded.row), payment),
             Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
         };
         if let Err(ApplyError::Conflict(Conflict::Exists(Unique::LivePayment))) = done
@@ -69,7 +70,7 @@ fn others_refund(connection: &WriteConnection<'_>, payment: &Payment) -> rusqlit
 fn put_refunds(connection: &WriteConnection<'_>, payment: &Payment) -> ApplyResult {
     // Refund ids are unique across payments; a refund of another payment is not overwritten.
     for refund in &payment.refunds {
-        unless_taken(record::put_child(connection, Put::Either, payment.id, 0, refund, &[]), Unique::OtherId)?;
+        record::put_child(connection, Put::Either, payment.id, 0, refund, EncodedRow::NOTHING)?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use shop_core::row::{self, Columns as _, Parent, ParentKey, Source as _};
 use uuid::Uuid;
 
 use crate::commit::{ApplyError, ApplyResult};
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::list_counts::{CountChanges, Keys};
 use crate::rows::{ColumnReader, ColumnWriter, Id, prepare};
 use crate::write_connection::WriteConnection;
@@ -30,8 +31,9 @@ pub(crate) struct Statements {
     update: String,
     update_unfixed: Option<String>,
     delete: String,
-    /// Its unique keys other than the id, in the order in which they are checked, with the condition under which `old`
-    /// and `new` clash.
+    /// The columns that are written, those of the parent first.
+    written: Vec<&'static str>,
+    /// Its unique keys, in the order in which they are checked, with the condition under which `old` and `new` clash.
     clashes: Vec<(Unique, String)>,
 }
 
@@ -79,22 +81,13 @@ impl Statements {
             update_unfixed: (!fixed.is_empty())
                 .then(|| format!("UPDATE {name} SET {} WHERE {guard}{}", assign(fixed, &bound), same.concat())),
             delete: format!("DELETE FROM {name} WHERE id = ?1 AND version = ?2"),
-            clashes: table.uniques.iter().map(|unique| (unique.name, clash(unique))).collect(),
+            clashes: table.unique_keys().map(|unique| (unique.name, unique.clash())).collect(),
             columns: qualified,
+            written,
             select,
             table,
         }
     }
-}
-
-/// The SQL condition under which two rows have the same unique key.
-fn clash(unique: &row::UniqueKey) -> String {
-    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
-    let when = unique.when.iter().flat_map(|when| {
-        let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
-        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
-    });
-    same.chain(when).collect::<Vec<_>>().join(" AND ")
 }
 
 /// A kind of row that this store keeps. Implemented by [`record!`].
@@ -109,20 +102,19 @@ pub(crate) trait TableRow: row::Row {
 
 /// How a change of a row that has a version is applied, with everything that depends on it.
 pub(crate) trait Changed: TableRow + Versioned {
-    /// Applies a change. `encoded` is the result of [`Changed::encoded`], or empty: what is missing is encoded here.
+    /// Applies a change. `encoded` is the result of [`Changed::encode`].
     fn apply(
         connection: &WriteConnection<'_>,
         _tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         self::change(connection, change, encoded)
     }
 
-    /// The texts of the row that take time to encode (JSON, search words), so that the writing thread only binds them.
-    /// Empty for rows that are rarely written.
-    fn encoded(_change: &Change<Self>) -> Vec<String> {
-        Vec::new()
+    /// Encodes what takes time to encode, so that the writing thread only binds it. Only rows that are written often do.
+    fn encode(_change: &Change<Self>) -> Option<EncodedWrite> {
+        None
     }
 }
 
@@ -182,30 +174,36 @@ pub(crate) enum Put {
     Either,
 }
 
-/// Writes a child row and returns the number of changed rows.
+/// Writes a child row. Its unique keys must be free.
 pub(crate) fn put_child<T: TableRow>(
     connection: &WriteConnection<'_>,
     put: Put,
     parent: impl Into<Uuid>,
     position: i64,
     row: &T,
-    encoded: &[String],
-) -> rusqlite::Result<usize> {
-    let statements = T::statements();
+    encoded: &EncodedRow,
+) -> ApplyResult {
+    let (statements, parent) = (T::statements(), Id(parent.into()));
     let sql = match put {
         Put::Insert => &statements.insert,
         Put::Update => &statements.update,
         Put::Either => &statements.put,
     };
-    connection.run(sql, |statement| {
-        let mut values = ColumnWriter::new(statement, encoded);
-        values.bind(Id(parent.into()))?;
+    let write = |values: &mut ColumnWriter<'_, '_>| {
+        values.bind(parent)?;
         if statements.table.parent.is_some_and(|parent| parent.has_position) {
             values.bind(position)?;
         }
-        row.write(&mut values)?;
+        values.row(row)
+    };
+    let done = connection.run(sql, |statement| {
+        write(&mut ColumnWriter::new(statement, encoded))?;
         statement.raw_execute()
-    })
+    });
+    match done {
+        Ok(_) => Ok(()),
+        Err(error) => Err(taken(connection, statements, write, error, !matches!(put, Put::Update))),
+    }
 }
 
 /// Reads a row together with its child rows.
@@ -286,25 +284,23 @@ pub(crate) fn execute(
     connection.run(sql, |statement| statement.execute(params))
 }
 
-/// Encodes the JSON of a changed row. Empty if that fails; binding the row then reports the error.
-pub(crate) fn encoded<T: TableRow>(change: &Change<T>) -> Vec<String> {
+/// Encodes a changed row without its child rows.
+pub(crate) fn encode<T: TableRow>(change: &Change<T>) -> Option<EncodedWrite> {
     match change {
-        Change::Insert(row) | Change::Update(row) => {
-            ColumnWriter::encoded(|values| row.write(values)).unwrap_or_default()
-        }
-        Change::Delete { .. } => Vec::new(),
+        Change::Insert(row) | Change::Update(row) => Some(EncodedWrite::of_row(row)),
+        Change::Delete { .. } => None,
     }
 }
 
-/// Applies a change of a row without child rows. `encoded`: see [`Changed::apply`].
+/// Applies a change of a row without child rows.
 pub(crate) fn change<T: TableRow + Versioned>(
     connection: &WriteConnection<'_>,
     change: &Change<T>,
-    encoded: &[String],
+    encoded: &EncodedWrite,
 ) -> ApplyResult {
     match change {
-        Change::Insert(row) => insert(connection, row, encoded),
-        Change::Update(row) => update(connection, row, encoded),
+        Change::Insert(row) => insert(connection, row, &encoded.row),
+        Change::Update(row) => update(connection, row, &encoded.row),
         Change::Delete { id, version } => delete::<T>(connection, *id, *version),
     }
 }
@@ -330,40 +326,41 @@ pub(crate) fn counted_before<T: Versioned>(
 pub(crate) fn insert<T: TableRow + Versioned>(
     connection: &WriteConnection<'_>,
     row: &T,
-    encoded: &[String],
+    encoded: &EncodedRow,
 ) -> ApplyResult {
-    match run(connection, &T::statements().insert, row, encoded) {
+    let statements = T::statements();
+    match run(connection, &statements.insert, row, encoded) {
         Ok(_) => Ok(()),
-        Err(error) => Err(taken(connection, row, error, true)),
+        Err(error) => Err(taken(connection, statements, |values| row.write(values), error, true)),
     }
 }
 
-/// Inserts an unversioned row and returns the number of changed rows.
-pub(crate) fn add<T: TableRow>(
-    connection: &WriteConnection<'_>,
-    row: &T,
-    encoded: &[String],
-) -> rusqlite::Result<usize> {
-    run(connection, &T::statements().insert, row, encoded)
+/// Inserts an unversioned row. Its key must be free.
+pub(crate) fn add<T: TableRow>(connection: &WriteConnection<'_>, row: &T, encoded: &EncodedRow) -> ApplyResult {
+    match run(connection, &T::statements().insert, row, encoded) {
+        Ok(_) => Ok(()),
+        Err(error) if is_taken(&error) => Err(Conflict::Exists(T::TABLE.key_name).into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Inserts an unversioned row, or replaces the one with its key.
 pub(crate) fn put<T: TableRow>(connection: &WriteConnection<'_>, row: &T) -> rusqlite::Result<usize> {
-    run(connection, &T::statements().put, row, &[])
+    run(connection, &T::statements().put, row, EncodedRow::NOTHING)
 }
 
 /// Replaces a row whose stored version is one less. Its unique keys must be free.
 pub(crate) fn update<T: TableRow + Versioned>(
     connection: &WriteConnection<'_>,
     row: &T,
-    encoded: &[String],
+    encoded: &EncodedRow,
 ) -> ApplyResult {
     let table = T::statements();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
         match run(connection, sql, row, encoded) {
             Ok(0) => {}
             Ok(_) => return Ok(()),
-            Err(error) => return Err(taken(connection, row, error, false)),
+            Err(error) => return Err(taken(connection, table, |values| row.write(values), error, false)),
         }
     }
     Err(Conflict::Stale(T::ENTITY, row.key()).into())
@@ -390,7 +387,7 @@ fn run<T: TableRow>(
     connection: &WriteConnection<'_>,
     sql: &'static str,
     row: &T,
-    encoded: &[String],
+    encoded: &EncodedRow,
 ) -> rusqlite::Result<usize> {
     connection.run(sql, |statement| {
         row.write(&mut ColumnWriter::new(statement, encoded))?;
@@ -410,42 +407,50 @@ pub(crate) fn is_dangling(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
-/// Finds the unique key that refused a row, the first in checking order. SQLite reports columns, in an order of its
-/// own, so the keys are checked one by one. This happens only after a refusal.
-fn taken<T: TableRow + Versioned>(
+/// The conflict of a row that a unique key refused; any other error is returned unchanged.
+fn taken(
     connection: &Connection,
-    row: &T,
+    statements: &Statements,
+    write: impl Fn(&mut ColumnWriter<'_, '_>) -> rusqlite::Result<()>,
     error: rusqlite::Error,
     inserted: bool,
 ) -> ApplyError {
     if !is_taken(&error) {
         return error.into();
     }
-    let Statements { table, clashes, .. } = T::statements();
-    let written: Vec<_> = table.written().map(|column| column.name).collect();
+    match clashing(connection, statements, write, inserted) {
+        Ok(Some(unique)) => Conflict::Exists(unique).into(),
+        Ok(None) => error.into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// Finds the unique key that refused a row, the first in checking order. SQLite reports columns or an index, in an order
+/// of its own, so the keys are checked one by one. This happens only after a refusal.
+fn clashing(
+    connection: &Connection,
+    statements: &Statements,
+    write: impl Fn(&mut ColumnWriter<'_, '_>) -> rusqlite::Result<()>,
+    inserted: bool,
+) -> rusqlite::Result<Option<Unique>> {
+    let Statements { table, written, clashes, .. } = statements;
     let places: Vec<_> = (1..=written.len()).map(|place| format!("?{place}")).collect();
-    let same_id = (Unique::Id(T::ENTITY), "old.id = new.id".to_owned());
-    let judged = inserted.then_some(&same_id).into_iter().chain(clashes);
-    for (unique, clash) in judged {
-        let others = if matches!(unique, Unique::Id(_)) { "" } else { " AND old.id <> new.id" };
+    // An updated row keeps its key, and does not clash with itself.
+    let (kept, others) = if inserted { (0, "") } else { (1, " AND old.id <> new.id") };
+    for (unique, clash) in clashes.iter().skip(kept) {
         let sql = format!(
             "WITH new ({}) AS (VALUES ({})) SELECT 1 FROM {} AS old, new WHERE {clash}{others}",
             written.join(", "),
             places.join(", "),
             table.name,
         );
-        let found = (|| {
-            let mut statement = connection.prepare(&sql)?;
-            row.write(&mut ColumnWriter::new(&mut statement, &[]))?;
-            Ok::<_, rusqlite::Error>(statement.raw_query().next()?.is_some())
-        })();
-        match found {
-            Ok(true) => return Conflict::Exists(*unique).into(),
-            Ok(false) => {}
-            Err(error) => return error.into(),
+        let mut statement = connection.prepare(&sql)?;
+        write(&mut ColumnWriter::new(&mut statement, EncodedRow::NOTHING))?;
+        if statement.raw_query().next()?.is_some() {
+            return Ok(Some(*unique));
         }
     }
-    error.into()
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -457,14 +462,23 @@ mod tests {
     use shop_core::orders::{HistoryEntry, OrderItem};
     use shop_core::outbox::Event;
     use shop_core::payments::Refund;
-    use shop_core::row::{ColumnKind, ParentKey, Row as _, Table};
+    use shop_core::row::{ColumnKind, Table, UniqueKey};
 
+    use super::*;
     use crate::migrate::empty_shop;
 
-    macro_rules! tables {
+    macro_rules! statements {
         ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {
-            [$(<$row>::TABLE,)+ $(<$other>::TABLE),+]
+            [$(<$row>::statements(),)+ $(<$other>::statements()),+]
         };
+    }
+
+    /// The statements of every declared table.
+    fn every_table() -> impl Iterator<Item = &'static Statements> {
+        let all = shop_core::versioned_rows!(statements [
+            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+        ]);
+        all.into_iter()
     }
 
     /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
@@ -494,14 +508,63 @@ mod tests {
         let connection = empty_shop().unwrap();
         let sql = "SELECT name, type, \"notnull\" FROM pragma_table_info(?1) ORDER BY name";
         let mut statement = connection.prepare(sql).unwrap();
-        let tables = shop_core::versioned_rows!(tables [
-            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
-        ]);
-        for table in tables {
+        for table in every_table().map(|statements| statements.table) {
             let rows = statement.query_map([table.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
             let mut found: Vec<(String, String, bool)> = rows.collect::<Result<_, _>>().unwrap();
             found.sort();
-            assert_eq!(found, declared(&table), "{}", table.name);
+            assert_eq!(found, declared(table), "{}", table.name);
+        }
+    }
+
+    /// Binds a row of any table. The columns of a key have values made of `same`, the others of `other`; the condition
+    /// of the key holds.
+    fn bind_sample(
+        values: &mut ColumnWriter<'_, '_>,
+        table: &Table,
+        unique: &UniqueKey,
+        (same, other): (u32, u32),
+    ) -> rusqlite::Result<()> {
+        let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
+        for (place, column) in (0..).zip(of_parent.chain(table.written().copied())) {
+            let number = place + 1_000 * if unique.columns.contains(&column.name) { same } else { other };
+            let word = unique.when.filter(|when| when.column == column.name).map(|when| when.words[0]);
+            match (word, column.kind) {
+                (Some(word), _) => values.bind(word)?,
+                (None, ColumnKind::Id) => values.bind(Id(Uuid::from_u128(number.into())))?,
+                (None, ColumnKind::Int | ColumnKind::Time) => values.bind(number)?,
+                (None, ColumnKind::Flag) => values.bind(number % 2 == 0)?,
+                (None, ColumnKind::Bytes) => values.bind([0_u8; 32])?,
+                (None, ColumnKind::Text | ColumnKind::Json) => values.bind(number.to_string())?,
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_declared_key_is_in_the_schema_and_is_named_when_it_refuses_a_row() {
+        let connection = empty_shop().unwrap();
+        // The sample rows fit nothing but the types of the columns.
+        connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON").unwrap();
+        for statements in every_table() {
+            let table = statements.table;
+            for (number, unique) in (0_u32..).zip(table.unique_keys()) {
+                let row = |same, other| {
+                    move |values: &mut ColumnWriter<'_, '_>| {
+                        bind_sample(values, table, &unique, (10 * number + same, 10 * number + other))
+                    }
+                };
+                let insert = |same, other| {
+                    let mut statement = connection.prepare(&statements.insert).unwrap();
+                    row(same, other)(&mut ColumnWriter::new(&mut statement, EncodedRow::NOTHING)).unwrap();
+                    statement.raw_execute()
+                };
+                insert(1, 1).unwrap();
+                let refusal = insert(1, 2).unwrap_err();
+                assert!(is_taken(&refusal), "{}: {refusal}", table.name);
+                let found = clashing(&connection, statements, row(1, 2), true).unwrap();
+                assert_eq!(found, Some(unique.name), "{}", table.name);
+                insert(3, 3).unwrap();
+            }
         }
     }
 }

@@ -12,8 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::row::{ColumnKind, Sink, Source, Stored, Value};
+use shop_core::row::{ColumnKind, Columns, Sink, Source, Stored, Value};
 use uuid::Uuid;
+
+use crate::encoded::{EncodedRow, EncodedText};
 
 /// Prepares a statement once per connection. Every statement of this crate goes through here, so that the test of the
 /// query plans sees each of them.
@@ -59,37 +61,44 @@ pub(crate) fn optional_at(time: Option<Timestamp>) -> Option<i64> {
     time.map(at)
 }
 
-/// Binds the columns of a row in order.
-///
-/// Expensive texts (JSON, folded names) can be encoded in advance by the caller's thread, to take that work off the
-/// single writing thread.
+/// Binds the columns of a row in order. Expensive texts (JSON, folded names) may be [encoded](EncodedRow) in advance.
 pub(crate) struct ColumnWriter<'a, 'c> {
     /// `None` if only the expensive texts are encoded.
     statement: Option<&'a mut Statement<'c>>,
     bound: usize,
-    encoded: Encoded<'a>,
+    /// How many parameters precede the row's own columns.
+    before: usize,
+    texts: Texts<'a>,
 }
 
 /// The expensive texts of a row, in column order.
-enum Encoded<'a> {
-    Written(std::slice::Iter<'a, String>),
-    Writing(Vec<String>),
+enum Texts<'a> {
+    /// What is encoded already and not bound yet.
+    Encoded(&'a [EncodedText]),
+    /// What was encoded so far.
+    Encoding(Vec<EncodedText>),
 }
 
 impl<'a, 'c> ColumnWriter<'a, 'c> {
-    /// Starts with no column bound. `encoded` has the row's JSON in order; what is missing is encoded when it is bound.
-    pub(crate) fn new(statement: &'a mut Statement<'c>, encoded: &'a [String]) -> Self {
-        Self { statement: Some(statement), bound: 0, encoded: Encoded::Written(encoded.iter()) }
+    /// Starts with no column bound. `encoded` are the texts that are encoded already.
+    pub(crate) fn new(statement: &'a mut Statement<'c>, encoded: &'a EncodedRow) -> Self {
+        Self { statement: Some(statement), bound: 0, before: 0, texts: Texts::Encoded(&encoded.0) }
     }
 
     /// Encodes the expensive texts of a row and binds nothing.
-    pub(crate) fn encoded(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
-        let mut values = Self { statement: None, bound: 0, encoded: Encoded::Writing(Vec::new()) };
+    pub(crate) fn encode(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<EncodedRow> {
+        let mut values = Self { statement: None, bound: 0, before: 0, texts: Texts::Encoding(Vec::new()) };
         write(&mut values)?;
-        Ok(match values.encoded {
-            Encoded::Writing(encoded) => encoded,
-            Encoded::Written(_) => Vec::new(),
+        Ok(match values.texts {
+            Texts::Encoding(encoded) => EncodedRow(encoded),
+            Texts::Encoded(_) => EncodedRow::default(),
         })
+    }
+
+    /// Binds the columns of a row, after what is bound already.
+    pub(crate) fn row(&mut self, row: &impl Columns) -> rusqlite::Result<()> {
+        self.before = self.bound;
+        row.write(self)
     }
 
     /// Binds the next column.
@@ -103,14 +112,19 @@ impl<'a, 'c> ColumnWriter<'a, 'c> {
 
     /// Binds or encodes the next column, an expensive text.
     fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<()> {
-        match &mut self.encoded {
-            Encoded::Writing(encoded) => {
-                encoded.push(write()?);
+        let column = self.bound - self.before;
+        match &mut self.texts {
+            Texts::Encoding(encoded) => {
+                encoded.push(EncodedText { column, text: write()? });
+                self.bound += 1;
                 Ok(())
             }
-            Encoded::Written(encoded) => match encoded.next() {
-                Some(text) => self.bind(text),
-                None => self.bind(write()?),
+            Texts::Encoded(encoded) => match *encoded {
+                [next, rest @ ..] if next.column == column => {
+                    *encoded = rest;
+                    self.bind(&next.text)
+                }
+                _ => self.bind(write()?),
             },
         }
     }
@@ -216,7 +230,7 @@ mod tests {
         let uuid = Uuid::from_u128(7);
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let mut statement = prepare(&connection, "SELECT ?1, ?2, ?3, ?4, ?5").unwrap();
-        let mut values = ColumnWriter::new(&mut statement, &[]);
+        let mut values = ColumnWriter::new(&mut statement, EncodedRow::NOTHING);
         values.put(&uuid).unwrap();
         values.put(&time).unwrap();
         values.put(&None::<Timestamp>).unwrap();
@@ -239,11 +253,12 @@ mod tests {
             values.bind(7)?;
             values.json(&["L"])
         }
-        let encoded = ColumnWriter::encoded(write).unwrap();
-        assert_eq!(encoded, [r#"["M"]"#, r#"["L"]"#]);
+        let encoded = ColumnWriter::encode(write).unwrap();
+        let texts: Vec<_> = encoded.0.iter().map(|text| (text.column, text.text.as_str())).collect();
+        assert_eq!(texts, [(1, r#"["M"]"#), (3, r#"["L"]"#)]);
 
         let connection = Connection::open_in_memory().unwrap();
-        let bound = |encoded: &[String]| -> [String; 4] {
+        let bound = |encoded: &EncodedRow| -> [String; 4] {
             let mut statement = prepare(&connection, "SELECT ?1, ?2, CAST(?3 AS TEXT), ?4").unwrap();
             write(&mut ColumnWriter::new(&mut statement, encoded)).unwrap();
             let mut rows = statement.raw_query();
@@ -251,9 +266,11 @@ mod tests {
             [0, 1, 2, 3].map(|column| row.get(column).unwrap())
         };
         assert_eq!(bound(&encoded), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
-        // Encoded texts are used as given; the others are encoded here.
-        assert_eq!(bound(&["first".to_owned()]), ["USD", "first", "7", r#"["L"]"#]);
-        assert_eq!(bound(&[]), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
+        // Encoded texts are bound to their own columns; the others are encoded here.
+        let given = |column| EncodedRow(vec![EncodedText { column, text: "given".to_owned() }]);
+        assert_eq!(bound(&given(1)), ["USD", "given", "7", r#"["L"]"#]);
+        assert_eq!(bound(&given(3)), ["USD", r#"["M"]"#, "7", "given"]);
+        assert_eq!(bound(EncodedRow::NOTHING), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{ApplyError, ApplyResult};
+use crate::encoded::EncodedWrite;
 use crate::list_counts::CountChanges;
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
@@ -35,7 +36,7 @@ impl Changed for Zone {
         connection: &WriteConnection<'_>,
         _tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_zone(connection, *id, *version),
@@ -49,7 +50,7 @@ impl Changed for Method {
         connection: &WriteConnection<'_>,
         _tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         match (record::change(connection, change, encoded), change) {
             (Err(ApplyError::Sql(error)), Change::Insert(method) | Change::Update(method))

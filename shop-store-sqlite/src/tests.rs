@@ -126,7 +126,7 @@ async fn a_group_refuses_only_the_culprit() {
 async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
     let store = SqliteStore::temporary().unwrap();
     let (id, lost) = batch(&mut context(3));
-    let lost = crate::commit::EncodedBatch::new(lost);
+    let lost = crate::encoded::EncodedBatch::new(lost);
     let done = store
         .writer
         .submit(Box::new(move |connection, tally| {

@@ -9,6 +9,7 @@ use shop_core::webhooks::{Webhook, WebhookSort, WebhooksRepository};
 
 use crate::SqliteStore;
 use crate::commit::ApplyResult;
+use crate::encoded::EncodedWrite;
 use crate::list_counts::CountChanges;
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record::{self, Changed, record};
@@ -21,7 +22,7 @@ impl Changed for Webhook {
         connection: &WriteConnection<'_>,
         _tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         record::change(connection, change, encoded)?;
         if let Change::Delete { id, .. } = change {

@@ -166,30 +166,13 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
         figures.push(figure("`GET /catalog/products/`, 20 of them", bare, ours, "/s", Target::AtLeast(0.5)));
     }
     if wanted("checkout") {
-        say("carts and orders over HTTP …");
-        let rates = checkout::measure(&file, &world, scale.rounds, scale.groups / 2 + 1).await?;
-        let (bare, ours) = rates.items;
-        figures.push(figure("`POST /cart/items/`, to in process", bare, ours, "/s", Target::AtLeast(0.4)));
-        let (bare, ours) = rates.orders;
-        figures.push(figure("`POST /orders/`, to in process", bare, ours, "/s", Target::AtLeast(0.4)));
-        figures.push(alone("resident memory under that load, at most", rates.memory, "MiB", 200.0));
+        figures.extend(checkout_figures(&file, &world, scale).await?);
     }
     if wanted("cards") {
-        say("events of a card network while people shop …");
-        let measured = gateway_events::measure(&file, &world, capacity, scale.rounds, scale.length).await?;
-        let target = f64::from(gateway_events::TARGET);
-        let what = "events of a card network acknowledged while people shop";
-        figures.push(figure(what, target, measured.rate, "/s", Target::AtLeast(1.0)));
-        figures.push(alone("p99 of that", measured.tail, "ms", 50.0));
+        figures.extend(card_figures(&file, &world, capacity, scale).await?);
     }
     if wanted("sign-ins") {
-        say("sign-ins …");
-        let measured = sign_ins::measure(&file, &world, capacity, scale.rounds, scale.length).await?;
-        let (bare, ours) = measured.rates;
-        figures.push(figure("sign-ins, to bare argon2 on as many threads", bare, ours, "/s", Target::AtLeast(0.8)));
-        let (quiet, storm) = measured.catalog;
-        let what = "p99 of a product at a fifth of capacity, quiet and while people sign in";
-        figures.push(figure(what, quiet, storm, "ms", Target::AtMost(3.0)));
+        figures.extend(sign_in_figures(&file, &world, capacity, scale).await?);
     }
     if wanted("process") {
         say("the process …");
@@ -200,12 +183,7 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
         figures.extend(postgres_figures(scale).await?);
     }
     if options.only.iter().any(|only| only == "searches") {
-        say("lists while others search …");
-        let path = folder.join("searched.sqlite3");
-        fill(&path, scale, scale.searched_products, 1).await?;
-        let (quiet, busy) = searches::measure(&path, scale.rounds, scale.length).await?;
-        let what = "p99 of a list of products, quiet and while 100 clients search eight words in 30,000 products";
-        figures.push(figure(what, quiet, busy, "ms", Target::AtMost(10.0)));
+        figures.push(search_figure(&folder, scale).await?);
     }
     if wanted("large") {
         figures.extend(large_figures(&folder, &file, &world, scale).await?);
@@ -215,6 +193,50 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
         figures.extend(postgres::lists(scale).await?);
     }
     Ok(figures)
+}
+
+async fn checkout_figures(file: &Path, world: &World, scale: Scale) -> Result<Vec<Figure>> {
+    say("carts and orders over HTTP …");
+    let rates = checkout::measure(file, world, scale.rounds, scale.groups / 2 + 1).await?;
+    let (bare_items, items) = rates.items;
+    let (bare_orders, orders) = rates.orders;
+    Ok(vec![
+        figure("`POST /cart/items/`, to in process", bare_items, items, "/s", Target::AtLeast(0.4)),
+        figure("`POST /orders/`, to in process", bare_orders, orders, "/s", Target::AtLeast(0.4)),
+        alone("resident memory under that load, at most", rates.memory, "MiB", 200.0),
+    ])
+}
+
+async fn card_figures(file: &Path, world: &World, capacity: f64, scale: Scale) -> Result<Vec<Figure>> {
+    say("events of a card network while people shop …");
+    let measured = gateway_events::measure(file, world, capacity, scale.rounds, scale.length).await?;
+    let wanted = f64::from(gateway_events::WANTED);
+    let what = "events of a card network acknowledged while people shop";
+    Ok(vec![
+        figure(what, wanted, measured.rate, "/s", Target::AtLeast(1.0)),
+        alone("p99 of that", measured.tail, "ms", 50.0),
+    ])
+}
+
+async fn sign_in_figures(file: &Path, world: &World, capacity: f64, scale: Scale) -> Result<Vec<Figure>> {
+    say("sign-ins …");
+    let measured = sign_ins::measure(file, world, capacity, scale.rounds, scale.length).await?;
+    let (bare, ours) = measured.rates;
+    let (quiet, storm) = measured.catalog;
+    let what = "p99 of a product at a fifth of capacity, quiet and while people sign in";
+    Ok(vec![
+        figure("sign-ins, to bare argon2 on as many threads", bare, ours, "/s", Target::AtLeast(0.8)),
+        figure(what, quiet, storm, "ms", Target::AtMost(3.0)),
+    ])
+}
+
+async fn search_figure(folder: &Path, scale: Scale) -> Result<Figure> {
+    say("lists while others search …");
+    let path = folder.join("searched.sqlite3");
+    fill(&path, scale, scale.searched_products, 1).await?;
+    let (quiet, busy) = searches::measure(&path, scale.rounds, scale.length).await?;
+    let what = "p99 of a list of products, quiet and while 100 clients search eight words in 30,000 products";
+    Ok(figure(what, quiet, busy, "ms", Target::AtMost(10.0)))
 }
 
 async fn process_figures(file: &Path, scale: Scale) -> Result<Vec<Figure>> {

@@ -12,6 +12,7 @@ pub(crate) struct Declaration {
     pub(crate) entity: Option<Ident>,
     /// The columns of the key.
     pub(crate) key: Vec<Ident>,
+    pub(crate) key_name: Option<KeyName>,
     pub(crate) uniques: Vec<Unique>,
     pub(crate) deletable: bool,
     /// The id is `Self::ID` rather than a field.
@@ -22,6 +23,12 @@ pub(crate) struct Declaration {
     pub(crate) has_position: bool,
     pub(crate) derived: Vec<Derived>,
     pub(crate) fields: Vec<Field>,
+}
+
+/// The name of a key: a variant of `Unique`, with its entity if it has one.
+pub(crate) struct KeyName {
+    pub(crate) name: Ident,
+    pub(crate) entity: Option<Ident>,
 }
 
 /// A unique key.
@@ -72,6 +79,7 @@ impl Declaration {
             table: None,
             entity: None,
             key: Vec::new(),
+            key_name: None,
             uniques: Vec::new(),
             deletable: false,
             constant_id: false,
@@ -108,6 +116,8 @@ impl Declaration {
             self.has_position = true;
         } else if is("key") {
             self.key = listed(meta.input)?;
+        } else if is("key_name") {
+            self.key_name = Some(meta.value()?.parse()?);
         } else if is("unique") {
             let content;
             parenthesized!(content in meta.input);
@@ -118,7 +128,7 @@ impl Declaration {
             self.derived.extend(Punctuated::<Derived, Token![,]>::parse_terminated(&content)?);
         } else {
             return Err(meta.error(
-                "expected `table`, `entity`, `key`, `unique`, `derived`, `deletable`, `constant_id`, `child_of` or `position`",
+                "expected `table`, `entity`, `key`, `key_name`, `unique`, `derived`, `deletable`, `constant_id`, `child_of` or `position`",
             ));
         }
         Ok(())
@@ -134,6 +144,19 @@ fn listed(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
     let content;
     parenthesized!(content in input);
     Ok(Punctuated::<Ident, Token![,]>::parse_terminated(&content)?.into_iter().collect())
+}
+
+impl Parse for KeyName {
+    /// `StockLevel` or `Id(Event)`.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.parse()?;
+        if !input.peek(syn::token::Paren) {
+            return Ok(Self { name, entity: None });
+        }
+        let content;
+        parenthesized!(content in input);
+        Ok(Self { name, entity: Some(content.parse()?) })
+    }
 }
 
 impl Parse for Unique {

@@ -10,7 +10,7 @@ use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 use syn::{DeriveInput, parse_macro_input};
 
-use declaration::{Declaration, Field, How};
+use declaration::{Declaration, Field, How, KeyName};
 
 /// Declares how a kind of row is stored. See `shop_core::row::Row`.
 #[proc_macro_derive(Row, attributes(row))]
@@ -91,8 +91,8 @@ fn columns_impl(declaration: &Declaration) -> Tokens {
 
 /// `impl Row`, with [`Versioned`](trait@Versioned) and the children where they apply.
 fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
-    let Declaration { name, table, entity, key, uniques, deletable, constant_id, child_of, has_position, .. } =
-        declaration;
+    let Declaration { name, table, key, uniques, deletable, child_of, has_position, .. } = declaration;
+    let key_name = key_name(declaration);
     let table = table.as_ref().ok_or_else(|| declaration.error("a row needs `table = \"…\"`"))?;
     let key = key.iter().map(ToString::to_string);
     let uniques = uniques.iter().map(|unique| {
@@ -108,26 +108,7 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
         let column = column.to_string();
         quote! { crate::row::ParentKey { column: #column, has_position: #has_position } }
     }));
-    let versioned = entity.as_ref().map(|entity| {
-        let key = if *constant_id {
-            quote! { Self::ID }
-        } else {
-            quote! { self.id.into() }
-        };
-        quote! {
-            impl crate::row::Versioned for #name {
-                const ENTITY: crate::row::Entity = crate::row::Entity::#entity;
-
-                fn key(&self) -> uuid::Uuid {
-                    #key
-                }
-
-                fn version(&self) -> i64 {
-                    self.version
-                }
-            }
-        }
-    });
+    let versioned = versioned_impl(declaration);
     let children = declaration.fields.iter().filter(|field| matches!(field.how, How::Children)).map(|field| {
         let (ident, ty) = (&field.ident, &field.ty);
         quote! {
@@ -151,6 +132,7 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
                 columns: <Self as crate::row::Columns>::COLUMNS,
                 derived: <Self as crate::row::Columns>::DERIVED,
                 key: &[#(#key),*],
+                key_name: #key_name,
                 uniques: &[#(#uniques),*],
                 deletable: #deletable,
                 parent: #parent,
@@ -159,6 +141,40 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
         #versioned
         #(#children)*
     })
+}
+
+/// `impl Versioned`, for a row with an entity.
+fn versioned_impl(Declaration { name, entity, constant_id, .. }: &Declaration) -> Option<Tokens> {
+    let entity = entity.as_ref()?;
+    let key = if *constant_id {
+        quote! { Self::ID }
+    } else {
+        quote! { self.id.into() }
+    };
+    Some(quote! {
+        impl crate::row::Versioned for #name {
+            const ENTITY: crate::row::Entity = crate::row::Entity::#entity;
+
+            fn key(&self) -> uuid::Uuid {
+                #key
+            }
+
+            fn version(&self) -> i64 {
+                self.version
+            }
+        }
+    })
+}
+
+/// The name of the key: as declared, or that of the entity's id, or else `OtherId`.
+fn key_name(declaration: &Declaration) -> Tokens {
+    let (name, entity) = match (&declaration.key_name, &declaration.entity) {
+        (Some(KeyName { name, entity }), _) => (quote! { #name }, entity.as_ref()),
+        (None, Some(entity)) => (quote! { Id }, Some(entity)),
+        (None, None) => (quote! { OtherId }, None),
+    };
+    let entity = entity.map(|entity| quote! { (crate::row::Entity::#entity) });
+    quote! { crate::row::Unique::#name #entity }
 }
 
 /// Turns an option into the expression that constructs it.

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use crate::batch::{AccountsWrite, Batch, Conflict, Entity, InventoryWrite, OrdersWrite, Precondition, Unique, Write};
-use crate::id::LocationId;
+use crate::id::{LocationId, OperationId, PaymentId};
 use crate::idempotency::IdempotencyRecord;
 use crate::model::accounts::{DailyLimit, User};
 use crate::model::cart::CartStatus;
 use crate::model::inventory::{Location, StockDelta, StockLevel};
 use crate::model::orders::Order;
-use crate::model::payments::{Payment, PaymentState};
+use crate::model::payments::{Payment, PaymentState, Refund};
 use crate::model::promotions::Counter;
 use crate::money::Amount;
 use crate::page::PageRequest;
-use crate::store::CommitError;
+use crate::store::{CommitError, Store};
 
 use super::fixtures::{World, tracked_level};
 use super::lab::{CaseFailure, CaseResult, Lab, accepted, check, refused, same};
@@ -217,6 +217,33 @@ pub(super) async fn opposite_orders_do_not_deadlock(mut lab: Lab) -> CaseResult 
     same(&reserved, &BTreeSet::from([64]))
 }
 
+/// Adds a refund of 30, trying again while another one wins. Returns `false` if no money is left.
+async fn is_refunded(
+    store: &dyn Store,
+    payment: PaymentId,
+    refund: &Refund,
+    template: &Batch,
+    tries: Vec<OperationId>,
+) -> CaseResult<bool> {
+    for operation in tries {
+        let payment = store.payment(payment).await?.ok_or_else(|| CaseFailure::new("no payment"))?;
+        if payment.amount_refunded.0 + 30 > payment.amount_captured.0 {
+            return Ok(false);
+        }
+        let refunded = next(&payment, |payment| {
+            payment.amount_refunded.0 += 30;
+            payment.refunds.push(refund.clone());
+            payment.refunds.sort_by_key(|refund| refund.id);
+        });
+        let batch = Batch { operation, writes: vec![update(&refunded)], ..template.clone() };
+        match store.commit(Arc::new(batch)).await {
+            Err(CommitError::Conflict(Conflict::Stale(Entity::Payment, _))) => {}
+            outcome => return accepted(outcome).map(|()| true),
+        }
+    }
+    Err(CaseFailure::new("somebody always won before"))
+}
+
 /// Sixteen refunds of 30 out of 100 captured: each reads, decides and commits, and repeats this until the outcome is
 /// known.
 pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseResult {
@@ -228,34 +255,14 @@ pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseR
         ..lab.payment(&world.order)
     };
     accepted(lab.commit([insert(&captured)]).await)?;
-    let mut racers = Vec::new();
-    for _ in 0..RACERS {
-        let (store, refund) = (Arc::clone(&lab.store), lab.refund(30));
-        let template = lab.batch([]);
-        let tries: Vec<_> = (0..RACERS).map(|_| lab.id()).collect();
-        racers.push(
-            async move {
-                for operation in tries {
-                    let payment = store.payment(captured.id).await?.ok_or_else(|| CaseFailure::new("no payment"))?;
-                    if payment.amount_refunded.0 + 30 > payment.amount_captured.0 {
-                        return Ok(false);
-                    }
-                    let refunded = next(&payment, |payment| {
-                        payment.amount_refunded.0 += 30;
-                        payment.refunds.push(refund.clone());
-                        payment.refunds.sort_by_key(|refund| refund.id);
-                    });
-                    let batch = Batch { operation, writes: vec![update(&refunded)], ..template.clone() };
-                    match store.commit(Arc::new(batch)).await {
-                        Err(CommitError::Conflict(Conflict::Stale(Entity::Payment, _))) => {}
-                        outcome => return accepted(outcome).map(|()| true),
-                    }
-                }
-                Err(CaseFailure::new("another caller won every attempt"))
-            }
-            .boxed(),
-        );
-    }
+    let payment = captured.id;
+    let racers: Vec<_> = (0..RACERS)
+        .map(|_| {
+            let (store, refund, template) = (Arc::clone(&lab.store), lab.refund(30), lab.batch([]));
+            let tries: Vec<OperationId> = (0..RACERS).map(|_| lab.id()).collect();
+            async move { is_refunded(&*store, payment, &refund, &template, tries).await }.boxed()
+        })
+        .collect();
     let outcomes: Vec<bool> = lab.race(racers).await.into_iter().collect::<CaseResult<_>>()?;
     same(&outcomes.into_iter().filter(|refunded| *refunded).count(), &3)?;
     let payment = lab.store.payment(captured.id).await?.ok_or_else(|| CaseFailure::new("no payment"))?;

@@ -55,7 +55,7 @@ pub struct IdempotencyRecordKey {
 
 /// An idempotency record: the first response to a call, kept for replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
-#[row(table = "answers", key(caller, operation, key))]
+#[row(table = "answers", key(caller, operation, key), key_name = IdempotencyRecord)]
 pub struct IdempotencyRecord {
     /// The key of the record.
     #[row(flat)]

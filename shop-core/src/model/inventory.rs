@@ -40,7 +40,7 @@ pub struct Location {
 
 /// The stock of one variant at one location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
-#[row(table = "stock_levels", key(variant_id, location_id))]
+#[row(table = "stock_levels", key(variant_id, location_id), key_name = StockLevel)]
 pub struct StockLevel {
     /// The stocked variant.
     pub variant_id: VariantId,

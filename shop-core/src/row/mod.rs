@@ -12,6 +12,7 @@
 //! | `table = "orders"` | the table |
 //! | `entity = Order` | rows have a version: [`Versioned`] with this [`Entity`] |
 //! | `key(a, b)` | the columns of the key, which come first; without it, `id` |
+//! | `key_name = StockLevel` | the [`Unique`] of the key; without it, `Id` of the entity, or `OtherId` without an entity |
 //! | `unique(OrderNumber: number)` | a unique key; several are checked in this order. `when status in ("open")` limits it to such rows |
 //! | `derived(price: Amount = lowest_price)` | a column that is only written: the result of a method, by default the one with the column's name |
 //! | `deletable` | rows can be deleted |
@@ -96,6 +97,20 @@ pub struct UniqueKey {
     pub when: Option<When>,
 }
 
+impl UniqueKey {
+    /// The condition under which two rows clash, in SQL, for stores that find out which key refused a row. The rows are
+    /// named `old` and `new`.
+    #[must_use]
+    pub fn clash(&self) -> String {
+        let same = self.columns.iter().map(|column| format!("old.{column} = new.{column}"));
+        let when = self.when.iter().flat_map(|when| {
+            let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+            ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
+        });
+        same.chain(when).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
 /// A condition on a row: a column holds one of some texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct When {
@@ -116,6 +131,8 @@ pub struct Table {
     pub derived: &'static [Column],
     /// The names of the key columns.
     pub key: &'static [&'static str],
+    /// The name of the key that a [`Conflict`](crate::batch::Conflict) reports.
+    pub key_name: Unique,
     /// The unique keys other than the key, in the order in which they are checked.
     pub uniques: &'static [UniqueKey],
     /// Whether rows can be deleted.
@@ -145,6 +162,12 @@ impl Table {
     /// All columns that are written: those that are read, then the derived ones.
     pub fn written(&self) -> impl Iterator<Item = &'static Column> + Clone {
         self.columns.iter().chain(self.derived)
+    }
+
+    /// All unique keys, in the order in which they are checked: the key, then the others.
+    pub fn unique_keys(&self) -> impl Iterator<Item = UniqueKey> + Clone {
+        let key = UniqueKey { name: self.key_name, columns: self.key, when: None };
+        [key].into_iter().chain(self.uniques.iter().copied())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Limits request bodies by size, as they stream, and by time.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -72,34 +73,52 @@ where
     B: Into<Body>,
 {
     let chunks = Box::pin(body.into().into_bytes_stream());
-    let deadline = Instant::now() + BODY_TIMEOUT;
-    stream::unfold((chunks, 0_u64, verdict), move |(mut chunks, mut seen, verdict)| async move {
+    let bounded = Bounded { chunks, deadline: Instant::now() + BODY_TIMEOUT, seen: 0, verdict };
+    stream::unfold(bounded, |mut bounded| async move { Some((bounded.next_chunk().await?, bounded)) })
+}
+
+/// A body that is being read.
+struct Bounded<S> {
+    chunks: Pin<Box<S>>,
+    deadline: Instant,
+    /// The number of bytes that arrived.
+    seen: u64,
+    verdict: Arc<AtomicU8>,
+}
+
+impl<S, C> Bounded<S>
+where
+    S: Stream<Item = io::Result<C>>,
+    C: AsRef<[u8]>,
+{
+    /// The next chunk, or the error that ends the body.
+    async fn next_chunk(&mut self) -> Option<io::Result<Vec<u8>>> {
         loop {
-            let chunk = match timeout_at(deadline, chunks.next()).await {
+            let chunk = match timeout_at(self.deadline, self.chunks.next()).await {
                 Ok(Some(Ok(chunk))) => chunk,
-                Ok(Some(Err(why))) => return Some((Err(why), (chunks, seen, verdict))),
-                Ok(None) if seen > BODY_LIMIT => return Some((Err(cut()), (chunks, seen, verdict))),
+                Ok(Some(Err(why))) => return Some(Err(why)),
+                Ok(None) if self.seen > BODY_LIMIT => return Some(Err(cut())),
                 Ok(None) => {
-                    verdict.store(READ, Ordering::Relaxed);
+                    self.verdict.store(READ, Ordering::Relaxed);
                     return None;
                 }
                 Err(_) => {
                     // A body that is already too large is reported as such.
-                    let why = if seen > BODY_LIMIT { TOO_LARGE } else { TOO_SLOW };
-                    verdict.store(why, Ordering::Relaxed);
-                    return Some((Err(cut()), (chunks, seen, verdict)));
+                    let why = if self.seen > BODY_LIMIT { TOO_LARGE } else { TOO_SLOW };
+                    self.verdict.store(why, Ordering::Relaxed);
+                    return Some(Err(cut()));
                 }
             };
-            seen = seen.saturating_add(chunk.len() as u64);
-            if seen <= BODY_LIMIT {
-                return Some((Ok(chunk.to_vec()), (chunks, seen, verdict)));
+            self.seen = self.seen.saturating_add(chunk.as_ref().len() as u64);
+            if self.seen <= BODY_LIMIT {
+                return Some(Ok(chunk.as_ref().to_vec()));
             }
-            verdict.store(TOO_LARGE, Ordering::Relaxed);
-            if seen > DRAIN_LIMIT {
-                return Some((Err(cut()), (chunks, seen, verdict)));
+            self.verdict.store(TOO_LARGE, Ordering::Relaxed);
+            if self.seen > DRAIN_LIMIT {
+                return Some(Err(cut()));
             }
         }
-    })
+    }
 }
 
 fn cut() -> io::Error {

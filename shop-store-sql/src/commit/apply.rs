@@ -1,6 +1,6 @@
 //! Dispatch: the effects of each kind of write and precondition, and its statements row by row.
 
-use shop_core::batch::{Change, Precondition, RowWrite, Unique, Write};
+use shop_core::batch::{Change, Precondition, RowWrite, Write};
 
 use super::change::WriteRow;
 use super::effects::{Effects, Related};
@@ -21,7 +21,7 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Resul
         Write::Orders(write) => orders::effects(write, to),
         Write::Inventory(write) => inventory::effects(write, to),
         Write::Outbox(write) => outbox::effects(write, to),
-        Write::IdempotencyRecord(record) => to.insert(record, Unique::IdempotencyRecord),
+        Write::IdempotencyRecord(record) => to.insert(record),
         Write::Forget { .. } => to.unbatchable(),
     }
 }

@@ -6,7 +6,7 @@
 //! committed in between), the result is [`ApplyError::Again`], and the next attempt finds the cause.
 
 use shop_core::accounts::{Session, User};
-use shop_core::batch::{Change, Conflict, Unique, Versioned};
+use shop_core::batch::{Change, Conflict, Versioned};
 use shop_core::cart::Cart;
 use shop_core::details::ShopDetails;
 use shop_core::inventory::Reservation;
@@ -125,7 +125,7 @@ impl StatementRunner<'_> {
         let row = match change {
             Change::Insert(row) => {
                 if self.exists(&statements.same_id, (row.key(),)).await? {
-                    return Err(Conflict::Exists(Unique::Id(T::ENTITY)).into());
+                    return Err(Conflict::Exists(T::TABLE.key_name).into());
                 }
                 row
             }

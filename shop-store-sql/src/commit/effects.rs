@@ -4,7 +4,7 @@
 //! statements of a group from them; [`super::row_by_row`] takes the locks first, and then applies the writes one after
 //! another.
 
-use shop_core::batch::{Conflict, Unique};
+use shop_core::batch::Conflict;
 use shop_core::catalog::Variant;
 use shop_core::inventory::StockDelta;
 use shop_core::promotions::UsesDelta;
@@ -49,9 +49,9 @@ pub(crate) trait Effects<'b> {
     /// A use count changes.
     fn uses(&mut self, delta: &UsesDelta) -> Result<(), Self::Stop>;
 
-    /// A row is inserted; `key` is its key.
-    fn insert<T: Tabled>(&mut self, row: &T, key: Unique) -> Result<(), Self::Stop> {
-        self.row(Operation::Insert.on(T::TABLE_ID), row_of(row), Some(Conflict::Exists(key)))
+    /// A row is inserted, whose key must be free.
+    fn insert<T: Tabled>(&mut self, row: &T) -> Result<(), Self::Stop> {
+        self.row(Operation::Insert.on(T::TABLE_ID), row_of(row), Some(Conflict::Exists(T::TABLE.key_name)))
     }
 
     /// A row is inserted or replaced.

@@ -1,7 +1,8 @@
 //! Locations, stock levels, the stock ledger and reservations.
 
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::inventory::{InventoryWrite, Location, StockLevel, StockSettings};
+use shop_core::row::Row as _;
 use uuid::Uuid;
 
 use super::change::WriteRow;
@@ -33,7 +34,7 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &InventoryWrite, to: &mut E) ->
             to.lock(Operation::ShareKey.on(TableId::Location), &[level.location_id.0], None)?;
             to.also(Related::Level(level.variant_id.0, level.location_id.0));
             to.statement();
-            to.insert(level, Unique::StockLevel)
+            to.insert(level)
         }
         InventoryWrite::Delta(delta) => to.stock(delta),
         InventoryWrite::Settings(StockSettings { variant_id, location_id, .. }) => {
@@ -43,7 +44,7 @@ pub(super) fn effects<'b, E: Effects<'b>>(write: &InventoryWrite, to: &mut E) ->
             });
             to.unbatchable()
         }
-        InventoryWrite::Movement(entry) => to.insert(entry, Unique::OtherId),
+        InventoryWrite::Movement(entry) => to.insert(entry),
     }
 }
 
@@ -80,7 +81,7 @@ async fn judge_level(runner: &mut StatementRunner<'_>, new: &StockLevel) -> Appl
     if !runner.exists("SELECT 1 FROM locations WHERE id = $1", (new.location_id.0,)).await? {
         let taken = runner.exists(there, key).await?;
         let nowhere = Conflict::Stale(Entity::Location, new.location_id.0);
-        return Err(if taken { Conflict::Exists(Unique::StockLevel) } else { nowhere }.into());
+        return Err(if taken { Conflict::Exists(StockLevel::TABLE.key_name) } else { nowhere }.into());
     }
     runner.touched.variants.insert(new.variant_id.0);
     Ok(())

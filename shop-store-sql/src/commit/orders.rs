@@ -1,6 +1,6 @@
 //! Orders with their lines, and their timeline.
 
-use shop_core::batch::{Change, Unique};
+use shop_core::batch::Change;
 use shop_core::orders::{Order, OrdersWrite};
 
 use super::change::WriteRow;
@@ -32,5 +32,5 @@ impl WriteRow for Order {
 /// The effects of a write of orders.
 pub(super) fn effects<'b, E: Effects<'b>>(write: &OrdersWrite, to: &mut E) -> Result<(), E::Stop> {
     let OrdersWrite::History(entry) = write;
-    to.insert(entry, Unique::OtherId)
+    to.insert(entry)
 }

@@ -1,7 +1,7 @@
 //! Events, operations, and the deletion of old rows.
 
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Conflict, Entity, Unique};
+use shop_core::batch::{Batch, Conflict, Entity};
 use shop_core::clock::Timestamp;
 use shop_core::outbox::OutboxWrite;
 
@@ -21,7 +21,7 @@ pub(super) fn operation(batch: &Batch) -> RowValues {
 /// The effects of a write of the outbox.
 pub(super) fn effects<'b, E: Effects<'b>>(write: &OutboxWrite, to: &mut E) -> Result<(), E::Stop> {
     match write {
-        OutboxWrite::Event(event) => to.insert(event, Unique::Id(Entity::Event)),
+        OutboxWrite::Event(event) => to.insert(event),
         OutboxWrite::Relayed(event) => {
             to.lock(Operation::OwnKey.on(TableId::Event), &[event.0], None)?;
             to.statement();

@@ -175,32 +175,46 @@ impl Committer {
                         continue;
                     }
                 };
+                let grouped = mergeable.is_some();
                 match end {
                     Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
-                    Err(End::Refused(Refused { certain, .. })) if !certain.is_empty() => {
-                        set_apart(group, &certain, &mut groups);
-                    }
-                    Err(End::Refused(_)) => halve(group, &mut groups),
-                    Err(End::Failed(error)) if mergeable.is_some() && failure_kind(&error) == FailureKind::Fault => {
-                        tracing::debug!(%error, batches = group.len(), "a group was refused; trying parts of it");
-                        halve(group, &mut groups);
-                    }
-                    Err(End::Locked(error)) if lock_timeout == LockTimeout::Short => {
-                        tracing::debug!(%error, batches = group.len(), "a lock is held for long; stepping aside");
-                        tokio::spawn(Arc::clone(&self).step_aside(group));
-                    }
-                    Err(end) => {
-                        let failure = SharedOutcome::new(&end);
-                        for job in group {
-                            job.answer(Err(failure.error()));
-                        }
-                        if let End::Unreachable(_) = end {
-                            self.give_up(&mut groups);
-                        }
-                    }
+                    Err(end) => self.after_failure(end, grouped, group, lock_timeout, &mut groups),
                 }
             }
         })
+    }
+
+    /// Splits a group that failed into `groups`, puts it aside, or answers its batches. `grouped` tells that it was
+    /// written as a group, not row by row.
+    fn after_failure(
+        self: &Arc<Self>,
+        end: End,
+        grouped: bool,
+        group: Vec<QueuedBatch>,
+        lock_timeout: LockTimeout,
+        groups: &mut Vec<Vec<QueuedBatch>>,
+    ) {
+        match end {
+            End::Refused(Refused { certain, .. }) if !certain.is_empty() => set_apart(group, &certain, groups),
+            End::Refused(_) => halve(group, groups),
+            End::Failed(error) if grouped && failure_kind(&error) == FailureKind::Fault => {
+                tracing::debug!(%error, batches = group.len(), "a group was refused; trying parts of it");
+                halve(group, groups);
+            }
+            End::Locked(error) if lock_timeout == LockTimeout::Short => {
+                tracing::debug!(%error, batches = group.len(), "a lock is held for long; stepping aside");
+                tokio::spawn(Arc::clone(self).step_aside(group));
+            }
+            end => {
+                let failure = SharedOutcome::new(&end);
+                for job in group {
+                    job.answer(Err(failure.error()));
+                }
+                if let End::Unreachable(_) = end {
+                    self.give_up(groups);
+                }
+            }
+        }
     }
 
     /// Commits a group outside the committers, which others need.

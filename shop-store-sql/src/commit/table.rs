@@ -63,13 +63,6 @@ impl WriteTable {
         self
     }
 
-    /// Adds a unique key.
-    pub(crate) fn unique(mut self, name: Unique, columns: &'static [&'static str]) -> Self {
-        let unique = self.unique_key(&row::UniqueKey { name, columns, when: None });
-        self.uniques.push(unique);
-        self
-    }
-
     /// Sets the columns that a row must keep when it is replaced in a group.
     pub(crate) fn keeping(self, kept: &'static [&'static str]) -> Self {
         Self { kept, ..self }
@@ -99,7 +92,7 @@ impl WriteTable {
             name: unique.name,
             places: unique.columns.iter().filter_map(|column| self.place(column)).collect(),
             when: unique.when.and_then(|When { column, words }| Some((self.place(column)?, words))),
-            clash: clash(unique),
+            clash: unique.clash(),
         }
     }
 
@@ -245,16 +238,6 @@ fn parent_comes_first(child: &row::Table) -> bool {
     child.parent.is_some_and(|parent| child.key.first() == Some(&parent.column))
 }
 
-/// The SQL condition under which `old` and `new` have the same unique key.
-fn clash(unique: &row::UniqueKey) -> String {
-    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
-    let when = unique.when.iter().flat_map(|when| {
-        let words = list(when.words.iter().map(|word| format!("'{word}'")));
-        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
-    });
-    same.chain(when).collect::<Vec<_>>().join(" AND ")
-}
-
 /// The row of a value, from its declaration.
 pub(crate) fn row_of<T: row::Row>(value: &T) -> RowValues {
     let mut row = RowValues::default();
@@ -285,8 +268,8 @@ pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterat
 #[cfg(test)]
 mod tests {
     use shop_core::accounts::Otp;
-    use shop_core::cart::Cart;
     use shop_core::catalog::{PricePeriod, Variant};
+    use shop_core::clock::Timestamp;
     use shop_core::idempotency::IdempotencyRecord;
     use shop_core::inventory::{Movement, StockLevel};
     use shop_core::orders::{HistoryEntry, OrderItem};
@@ -295,7 +278,11 @@ mod tests {
     use shop_core::row::{ParentKey, Row as _};
     use shop_core::taxes::TaxRate;
     use sqlx::Row as _;
+    use sqlx::postgres::PgArguments;
+    use uuid::Uuid;
 
+    use super::super::tables::TableId;
+    use super::super::value::bind;
     use super::*;
     use crate::rows::StatementArguments;
     use crate::testing::Cluster;
@@ -305,6 +292,13 @@ mod tests {
         ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {
             [$(<$row>::TABLE,)+ $(<$other>::TABLE),+]
         };
+    }
+
+    fn declared_tables() -> impl Iterator<Item = row::Table> {
+        let all = shop_core::versioned_rows!(tables [
+            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+        ]);
+        all.into_iter()
     }
 
     /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
@@ -341,15 +335,73 @@ mod tests {
         let mut session = lease.session();
         let sql = "SELECT column_name::text, udt_name::text, is_nullable = 'NO' FROM information_schema.columns
             WHERE table_name = $1";
-        let tables = shop_core::versioned_rows!(tables [
-            Otp, PricePeriod, Variant, IdempotencyRecord, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
-        ]);
-        for table in tables {
+        for table in declared_tables() {
             let rows = session.rows(sql, StatementArguments::new().put(table.name).finish().unwrap()).await.unwrap();
             let mut found: Vec<(String, String, bool)> =
                 rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
             found.sort();
             assert_eq!(found, declared(&table), "{}", table.name);
+        }
+    }
+
+    /// A row of any table. The columns of a key have values made of `same`, the others of `other`; the condition of the
+    /// key holds.
+    fn sample(table: &WriteTable, unique: &row::UniqueKey, (same, other): (u32, u32)) -> RowValues {
+        let mut row = RowValues::default();
+        for (place, (name, kind)) in (0..).zip(&table.columns) {
+            let number = place + 1_000 * if unique.columns.contains(name) { same } else { other };
+            let word = unique.when.filter(|when| when.column == *name).map(|when| when.words[0]);
+            match (word, kind) {
+                (Some(word), _) => row.text(word),
+                (None, SqlKind::Id) => row.id(Uuid::from_u128(number.into())),
+                (None, SqlKind::Int) => row.int(number.into()),
+                (None, SqlKind::Text | SqlKind::Json | SqlKind::Search) => row.text(number.to_string()),
+                (None, SqlKind::Flag) => row.flag(number % 2 == 0),
+                (None, SqlKind::Time) => row.time(Timestamp::from_timestamp_micros(number.into()).unwrap()),
+                (None, SqlKind::Bytes) => row.add(Value::Bytes([0; 32])),
+            };
+        }
+        row
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_declared_key_is_in_the_schema_and_is_named_when_it_refuses_a_row() {
+        // The sample rows fit nothing but the types of the columns.
+        const FREE: &str = "DO $$ DECLARE found record; BEGIN
+            FOR found IN SELECT conrelid::regclass AS place, conname AS name FROM pg_constraint
+                WHERE contype IN ('c', 'f') AND conrelid <> 0 AND connamespace = current_schema()::regnamespace
+            LOOP
+                EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.place, found.name);
+            END LOOP;
+        END $$";
+        let url = Cluster::shared().unwrap().database().unwrap();
+        let store = PostgresStore::connect(PostgresOptions::parse(&url).unwrap()).await.unwrap();
+        let mut lease = store.pool.acquire().await.unwrap();
+        let mut session = lease.session();
+        session.simple(FREE).await.unwrap();
+        for declared in declared_tables() {
+            let table = TableId::ALL.iter().map(|id| id.table()).find(|table| table.name == declared.name).unwrap();
+            let statements = table.statements();
+            for (number, unique) in (0_u32..).zip(declared.unique_keys()) {
+                let arguments = |same, other| {
+                    let mut arguments = PgArguments::default();
+                    let row = sample(table, &unique, (10 * number + same, 10 * number + other));
+                    bind(&mut arguments, &table.kinds, &std::iter::once(&row)).unwrap();
+                    arguments
+                };
+                let insert = statements.insert.as_str();
+                assert_eq!(session.execute(insert, arguments(1, 1)).await.unwrap(), 1, "{}", table.name);
+                assert_eq!(session.execute(insert, arguments(1, 2)).await.unwrap(), 0, "{}: {unique:?}", table.name);
+                assert_eq!(session.execute(insert, arguments(3, 3)).await.unwrap(), 1, "{}", table.name);
+                let mut found = None;
+                for (name, sql) in &statements.clash {
+                    if !session.rows(sql.as_str(), arguments(1, 2)).await.unwrap().is_empty() {
+                        found = found.or(Some(*name));
+                    }
+                }
+                // The key is judged before these, where it is the id, and else by the number of inserted rows.
+                assert_eq!(found.unwrap_or(declared.key_name), unique.name, "{}", table.name);
+            }
         }
     }
 
@@ -372,14 +424,5 @@ mod tests {
         ] {
             assert_eq!(table.key_names(""), key.join(", "));
         }
-    }
-
-    #[test]
-    fn unique_keys_clash_where_all_their_columns_are_the_same() {
-        let clashes = |table: WriteTable| table.uniques.into_iter().map(|unique| unique.clash).collect::<Vec<_>>();
-        let rate = "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key";
-        assert_eq!(clashes(WriteTable::of::<TaxRate>()), [rate]);
-        let cart = "old.customer_id = new.customer_id AND old.status IN ('open') AND new.status IN ('open')";
-        assert_eq!(clashes(WriteTable::of::<Cart>()), [cart]);
     }
 }

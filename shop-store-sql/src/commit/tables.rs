@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use shop_core::accounts::{Otp, Session, User};
-use shop_core::batch::{Entity, Unique};
+use shop_core::batch::Entity;
 use shop_core::cart::Cart;
 use shop_core::catalog::{Category, PricePeriod, Product, Variant};
 use shop_core::details::ShopDetails;
@@ -130,7 +130,7 @@ tables! {
     Category: Category => [Share];
     Product: Product => [Own, Share, Update, Insert].with("search", SqlKind::Search);
     // A variant with a new SKU is refused in a group: its levels must be locked, in the order of levels.
-    Variant: Variant => [Put, Insert].unique(Unique::VariantSku, &["sku"]).keeping(&["product_id", "sku"]);
+    Variant: Variant => [Put, Insert].keeping(&["product_id", "sku"]);
     // Its product is locked, so there is no other writer.
     PricePeriod: PricePeriod => [Put];
     Promotion: Promotion => [Share];

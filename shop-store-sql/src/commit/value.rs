@@ -135,7 +135,8 @@ impl RowValues {
         }
     }
 
-    fn add(&mut self, value: Value<'static>) -> &mut Self {
+    /// Adds a value.
+    pub(crate) fn add(&mut self, value: Value<'static>) -> &mut Self {
         self.0.push(value);
         self
     }

@@ -6,30 +6,35 @@ use shop_core::id::ProductId;
 use shop_core::row::Source as _;
 use shop_core::string_enum::StringEnum as _;
 
-use crate::commit::{ApplyError, ApplyResult};
+use crate::commit::ApplyResult;
 use crate::paging::{ListQuery, QueryBuilder};
 use crate::record;
 use crate::rows::id;
 use crate::write_connection::WriteConnection;
 
-/// The number of columns of search words.
-pub(super) const SEARCH_COLUMNS: usize = 3;
-
 /// The search words of a product, as they are stored.
-pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
-    let words = product.search_document();
-    [words.name, words.sku, words.description].map(|words| words.join(" "))
+#[derive(Debug)]
+pub(crate) struct SearchWords {
+    name: String,
+    sku: String,
+    description: String,
 }
 
-/// Stores the [search words](search_columns) of a product.
-pub(crate) fn put_search_words(connection: &WriteConnection<'_>, product: ProductId, words: &[String]) -> ApplyResult {
-    let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
-        VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
-    let [name, sku, description] = words else {
-        return Err(ApplyError::Fault("a product without its search words".into()));
-    };
-    record::execute(connection, sql, &[&id(product), name, sku, description])?;
-    Ok(())
+impl SearchWords {
+    /// Finds the words of a product.
+    pub(crate) fn of(product: &Product) -> Self {
+        let words = product.search_document();
+        let [name, sku, description] = [words.name, words.sku, words.description].map(|words| words.join(" "));
+        Self { name, sku, description }
+    }
+
+    /// Stores them.
+    pub(crate) fn put(&self, connection: &WriteConnection<'_>, product: ProductId) -> ApplyResult {
+        let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
+            VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
+        record::execute(connection, sql, &[&id(product), &self.name, &self.sku, &self.description])?;
+        Ok(())
+    }
 }
 
 /// The list of search results (for lists without a search, see [`listed`]). The rank is 0 unless the list is ordered by

@@ -18,13 +18,14 @@ use shop_core::transfer::{
     Cell, PROGRESS_TABLE, TableProgress, TransferProgress, TransferRow, TransferSource, TransferTable, TransferTarget,
 };
 
+use crate::catalog::SearchWords;
 use crate::commit::ApplyError;
 use crate::connection::{Access, LogUpkeep, open_reader, open_writer};
 use crate::error::{OpenError, store_error};
 use crate::lock::ServerLock;
 use crate::migrate::{empty_shop, is_there, migrate, schema_state};
 use crate::write_connection::WriteConnection;
-use crate::{catalog, file, record};
+use crate::{file, record};
 
 /// The transfer has the file to itself, like a server.
 const ACCESS: Access = Access { busy_timeout: Duration::from_secs(5), log: LogUpkeep::Own };
@@ -321,7 +322,7 @@ impl TransferTarget for SqliteRows {
             advance(connection, INDEX, before.rows, &TableProgress { after, rows: before.rows.saturating_add(done) })?;
             let writing = WriteConnection::new(connection);
             for product in &products {
-                catalog::put_search_words(&writing, product.id, &catalog::search_columns(product))?;
+                SearchWords::of(product).put(&writing, product.id)?;
             }
             Ok(done)
         })

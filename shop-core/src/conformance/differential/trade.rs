@@ -66,6 +66,27 @@ fn place(known: &mut Known) -> Value {
     fields.into()
 }
 
+/// The fields of an item to add.
+fn item(known: &mut Known) -> Value {
+    let quantity = known.below(4) + u32::from(!known.once_in(9));
+    match known.below(5) {
+        0..=2 => json!({"quantity": quantity, "variant_id": known.variant()}),
+        3 => json!({"quantity": quantity, "sku": known.sku()}),
+        _ => json!({"quantity": quantity, "product_id": known.product()}),
+    }
+}
+
+/// The fields of an order to quote: some may be missing.
+fn quoted(known: &mut Known) -> Value {
+    let mut fields = place(known);
+    for field in ["shipping_address", "shipping_method_id", "payment_gateway", "email"] {
+        if let Some(fields) = fields.as_object_mut().filter(|_| known.once_in(4)) {
+            fields.remove(field);
+        }
+    }
+    fields
+}
+
 fn buying(known: &mut Known) -> (String, Run) {
     let (buyer, expected, key) = (known.buyer(), known.expected(), known.key());
     match known.below(25) {
@@ -111,26 +132,11 @@ fn buying(known: &mut Known) -> (String, Run) {
             )
         }
         6..=15 => {
-            let quantity = known.below(4) + u32::from(!known.once_in(9));
-            let mut fields = json!({"quantity": quantity});
-            if let Some(fields) = fields.as_object_mut() {
-                match known.below(5) {
-                    0..=2 => fields.insert("variant_id".to_owned(), json!(known.variant())),
-                    3 => fields.insert("sku".to_owned(), json!(known.sku())),
-                    _ => fields.insert("product_id".to_owned(), json!(known.product())),
-                };
-            }
+            let fields = item(known);
             call!("add_item", [buyer, fields], |shop| shop.carts().add_item(&buyer, input::<AddItem>(fields)), cart)
         }
         16 => {
-            let mut fields = place(known);
-            if let Some(fields) = fields.as_object_mut() {
-                for field in ["shipping_address", "shipping_method_id", "payment_gateway", "email"] {
-                    if known.once_in(4) {
-                        fields.remove(field);
-                    }
-                }
-            }
+            let fields = quoted(known);
             call!("quote", [buyer, fields], |shop| shop.orders().quote(&buyer, input::<PlaceOrder>(fields)))
         }
         _ => {

@@ -38,6 +38,45 @@ fn saved(address: &SavedAddress) -> Vec<News> {
     vec![News::Address(address.id)]
 }
 
+fn refreshing(known: &mut Known) -> (String, Run) {
+    let token = known.known(|news| if let News::Refresh(token) = news { Some(token.clone()) } else { None });
+    let token = Secret::from(token.unwrap_or_default());
+    if known.once_in(8) {
+        call!("logout", [token], |shop| shop.accounts().logout(&token))
+    } else {
+        call!("refresh", [token], |shop| shop.accounts().refresh(&token), |tokens| {
+            vec![News::Refresh(tokens.refresh.expose().to_owned())]
+        })
+    }
+}
+
+fn new_address(known: &mut Known, actor: Actor) -> (String, Run) {
+    let mut place = known.place();
+    if let Some(fields) = place.as_object_mut() {
+        fields.insert("is_default".to_owned(), json!(known.once_in(2)));
+    }
+    call!(
+        "create_address",
+        [actor, place],
+        |shop| shop.shipping().create_address(&actor, input::<SavedAddressInput>(place)),
+        saved
+    )
+}
+
+fn changed_address(known: &mut Known, actor: Actor, word: &'static str) -> (String, Run) {
+    let (id, default) = (known.address(), known.once_in(2));
+    if known.once_in(4) {
+        call!("delete_address", [actor, id], |shop| shop.shipping().delete_address(&actor, id))
+    } else {
+        let place = json!({"is_default": default, "city": word});
+        call!("change_address", [actor, id, place], |shop| shop.shipping().change_address(
+            &actor,
+            id,
+            input::<SavedAddressInput>(place)
+        ))
+    }
+}
+
 pub(super) fn draw(known: &mut Known) -> (String, Run) {
     let (email, actor, word) = (address(known), known.buyer(), known.word());
     match known.below(15) {
@@ -73,17 +112,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
                 signed_in
             )
         }
-        8 => {
-            let token = known.known(|news| if let News::Refresh(token) = news { Some(token.clone()) } else { None });
-            let token = Secret::from(token.unwrap_or_default());
-            if known.once_in(8) {
-                call!("logout", [token], |shop| shop.accounts().logout(&token))
-            } else {
-                call!("refresh", [token], |shop| shop.accounts().refresh(&token), |tokens| {
-                    vec![News::Refresh(tokens.refresh.expose().to_owned())]
-                })
-            }
-        }
+        8 => refreshing(known),
         9 => {
             call!("resend_otp", [email], |shop| shop.accounts().resend_otp(EmailInput { email: email.as_str().into() }))
         }
@@ -111,30 +140,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
         12 => call!("update_profile", [actor, word], |shop| shop
             .accounts()
             .update_profile(&actor, ProfileInput { last_name: word.into(), ..ProfileInput::default() })),
-        13 => {
-            let mut place = known.place();
-            if let Some(fields) = place.as_object_mut() {
-                fields.insert("is_default".to_owned(), json!(known.once_in(2)));
-            }
-            call!(
-                "create_address",
-                [actor, place],
-                |shop| shop.shipping().create_address(&actor, input::<SavedAddressInput>(place)),
-                saved
-            )
-        }
-        _ => {
-            let (id, default) = (known.address(), known.once_in(2));
-            if known.once_in(4) {
-                call!("delete_address", [actor, id], |shop| shop.shipping().delete_address(&actor, id))
-            } else {
-                let place = json!({"is_default": default, "city": word});
-                call!("change_address", [actor, id, place], |shop| shop.shipping().change_address(
-                    &actor,
-                    id,
-                    input::<SavedAddressInput>(place)
-                ))
-            }
-        }
+        13 => new_address(known, actor),
+        _ => changed_address(known, actor, word),
     }
 }

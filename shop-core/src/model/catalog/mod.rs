@@ -116,6 +116,7 @@ impl Product {
 /// A variant of a product: what a buyer actually buys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "variants", child_of = product_id, position)]
+#[row(unique(VariantSku: sku))]
 pub struct Variant {
     /// The primary key.
     pub id: VariantId,

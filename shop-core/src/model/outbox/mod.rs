@@ -52,7 +52,7 @@ pub enum EventKind {
 
 /// A domain event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
-#[row(table = "events")]
+#[row(table = "events", key_name = Id(Event))]
 pub struct Event {
     /// Unique; sorts by time and stays the same across deliveries.
     pub id: EventId,

@@ -151,24 +151,7 @@ pub(in crate::orders) fn step_return(
     context: &mut DecisionContext,
 ) -> Result<Decision<Return>> {
     use ReturnStatus as S;
-    let (after, event, what) = match (before.status, transition) {
-        (S::Requested, ReturnTransition::Approve) => (S::Approved, "return_approved", "may be returned"),
-        (S::Requested, ReturnTransition::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
-        (S::Requested | S::Approved, ReturnTransition::Cancel) => {
-            (S::Canceled, "return_canceled", "are kept after all")
-        }
-        (S::Approved, ReturnTransition::Receive { restock: true }) => {
-            (S::Received, "return_received", "came back and lie in stock again")
-        }
-        (S::Approved, ReturnTransition::Receive { restock: false }) => {
-            (S::Received, "return_received", "came back and were written off")
-        }
-        (S::Received, ReturnTransition::Refund) => (S::Completed, "return_completed", "are settled"),
-        (is, transition) => {
-            let (is, participle) = (is.as_str(), transition.participle());
-            return Err(Error::transition(format!("A return that is {is} cannot be {participle}.")));
-        }
-    };
+    let (after, event, what) = next_state(before.status, transition)?;
     let mut batch = Batch::new(context);
     if let Some(news) = transition.news(before.id) {
         mail_buyer(&mut batch, context, state.order.id, news);
@@ -219,6 +202,35 @@ pub(in crate::orders) fn step_return(
         settle_from(was_paid, state.order, &state.payments, &state.shipments, context, &mut batch);
     }
     Ok(Decision { batch, reply: changed })
+}
+
+/// The status after a transition, the event, and what the order's history says about the goods.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] if the status does not allow the transition.
+fn next_state(
+    before: ReturnStatus,
+    transition: &ReturnTransition,
+) -> Result<(ReturnStatus, &'static str, &'static str)> {
+    use ReturnStatus as S;
+    Ok(match (before, transition) {
+        (S::Requested, ReturnTransition::Approve) => (S::Approved, "return_approved", "may be returned"),
+        (S::Requested, ReturnTransition::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
+        (S::Requested | S::Approved, ReturnTransition::Cancel) => {
+            (S::Canceled, "return_canceled", "are kept after all")
+        }
+        (S::Approved, ReturnTransition::Receive { restock: true }) => {
+            (S::Received, "return_received", "came back and lie in stock again")
+        }
+        (S::Approved, ReturnTransition::Receive { restock: false }) => {
+            (S::Received, "return_received", "came back and were written off")
+        }
+        (S::Received, ReturnTransition::Refund) => (S::Completed, "return_completed", "are settled"),
+        (is, transition) => {
+            let (is, step) = (is.as_str(), transition.participle());
+            return Err(Error::transition(format!("A return that is {is} cannot be {step}.")));
+        }
+    })
 }
 
 /// Whether no money was ever captured for the order.

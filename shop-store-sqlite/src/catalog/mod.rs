@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{ApplyError, ApplyResult};
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::list_counts::{self, CountChanges};
 use crate::listed;
 use crate::paging::{ListQuery, QueryBuilder};
@@ -28,8 +29,8 @@ use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
 use crate::write_connection::WriteConnection;
 
-use search::{SEARCH_COLUMNS, is_no_word, product_query, products};
-pub(crate) use search::{put_search_words, search_columns};
+pub(crate) use search::SearchWords;
+use search::{is_no_word, product_query, products};
 
 record!(Product, fixed: ["slug", "status", "category_id"]; children);
 
@@ -48,18 +49,17 @@ impl Changed for Product {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         apply_product(connection, tally, change, encoded)
     }
 
-    /// The three columns of search words, then the texts of the row.
-    fn encoded(change: &Change<Self>) -> Vec<String> {
+    fn encode(change: &Change<Self>) -> Option<EncodedWrite> {
         match change {
             Change::Insert(product) | Change::Update(product) => {
-                search_columns(product).into_iter().chain(record::encoded(change)).collect()
+                Some(EncodedWrite { search_words: Some(SearchWords::of(product)), ..EncodedWrite::of_row(product) })
             }
-            Change::Delete { .. } => Vec::new(),
+            Change::Delete { .. } => None,
         }
     }
 }
@@ -69,7 +69,7 @@ impl Changed for Category {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         match change {
             Change::Delete { id, version } => delete_category(connection, tally, *id, *version),
@@ -105,12 +105,11 @@ fn apply_product(
     connection: &WriteConnection<'_>,
     tally: &mut CountChanges,
     change: &Change<Product>,
-    encoded: &[String],
+    encoded: &EncodedWrite,
 ) -> ApplyResult {
-    let (words, encoded) = encoded.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
     let (done, product, is_new) = match change {
-        Change::Insert(product) => (record::insert(connection, product, encoded), product, true),
-        Change::Update(product) => (record::update(connection, product, encoded), product, false),
+        Change::Insert(product) => (record::insert(connection, product, &encoded.row), product, true),
+        Change::Update(product) => (record::update(connection, product, &encoded.row), product, false),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
     };
     match done.and_then(|()| put_variants(connection, product, is_new)) {
@@ -127,7 +126,10 @@ fn apply_product(
     } else {
         tally.product_updated(product.id);
     }
-    put_search_words(connection, product.id, words)
+    match &encoded.search_words {
+        Some(words) => words.put(connection, product.id),
+        None => SearchWords::of(product).put(connection, product.id),
+    }
 }
 
 /// True if one of the variants belongs to another product.
@@ -162,10 +164,7 @@ fn put_variants(connection: &WriteConnection<'_>, product: &Product, is_new: boo
     }
     for (position, variant) in (0_i64..).zip(&product.variants) {
         let put = if known.contains_key(&variant.id.0) { Put::Update } else { Put::Insert };
-        let done = record::put_child(connection, put, product.id, position, variant, &[]);
-        if let Err(error) = done {
-            return Err(taken_variant(connection, variant, known.contains_key(&variant.id.0), error));
-        }
+        record::put_child(connection, put, product.id, position, variant, EncodedRow::NOTHING)?;
         if known.get(&variant.id.0).is_some_and(|sku| *sku != variant.sku) {
             // Its stock levels must be found by the new SKU.
             let sql = "UPDATE stock_levels SET sku = ?2 WHERE variant_id = ?1";
@@ -189,23 +188,6 @@ fn price_history(
         periods.append(&mut record::select(connection, end, params![Id(variant.0), optional_at(ended_after)])?);
     }
     Ok(periods)
-}
-
-fn taken_variant(
-    connection: &WriteConnection<'_>,
-    variant: &Variant,
-    known: bool,
-    error: rusqlite::Error,
-) -> ApplyError {
-    if !record::is_taken(&error) {
-        return error.into();
-    }
-    let unique = match record::exists(connection, "SELECT 1 FROM variants WHERE id = ?1", [id(variant.id)]) {
-        Ok(true) if !known => Unique::OtherId,
-        Ok(_) => Unique::VariantSku,
-        Err(error) => return error.into(),
-    };
-    Conflict::Exists(unique).into()
 }
 
 fn delete_category(

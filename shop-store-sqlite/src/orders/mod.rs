@@ -7,7 +7,7 @@ mod search;
 use async_trait::async_trait;
 use rusqlite::params;
 use rusqlite::types::Value;
-use shop_core::batch::{Change, Entity, Unique};
+use shop_core::batch::{Change, Entity};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
 use shop_core::orders::{
@@ -15,16 +15,16 @@ use shop_core::orders::{
     ReturnFilter, ReturnSort,
 };
 use shop_core::page::{Page, PageRequest, SortValue};
-use shop_core::row::Columns as _;
 use shop_core::store::StoreResult;
 use shop_core::string_enum::StringEnum as _;
 
 use crate::SqliteStore;
-use crate::commit::{ApplyResult, unless_taken};
+use crate::commit::ApplyResult;
+use crate::encoded::{EncodedRow, EncodedWrite};
 use crate::list_counts::{self, CountChanges, Keys};
 use crate::paging::{CoarseIndex, ListQuery, QueryBuilder};
 use crate::record::{self, Changed, Put, record};
-use crate::rows::{ColumnWriter, Id, at, prepare};
+use crate::rows::{Id, at, prepare};
 use crate::write_connection::WriteConnection;
 
 pub(crate) use search::fill_search;
@@ -36,8 +36,7 @@ record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total",
 /// Applies a write of orders.
 pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OrdersWrite) -> ApplyResult {
     let OrdersWrite::History(entry) = write;
-    unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
-    Ok(())
+    record::add(connection, entry, EncodedRow::NOTHING)
 }
 
 impl Changed for Draft {}
@@ -48,18 +47,17 @@ impl Changed for Order {
         connection: &WriteConnection<'_>,
         tally: &mut CountChanges,
         change: &Change<Self>,
-        encoded: &[String],
+        encoded: &EncodedWrite,
     ) -> ApplyResult {
         match change {
             Change::Insert(order) => {
-                let (of_order, of_items) = encoded.split_at(encoded.len().saturating_sub(order.items.len()));
-                record::insert(connection, order, of_order)?;
+                record::insert(connection, order, &encoded.row)?;
                 tally.added(list_counts::CountedList::Orders, counted(order));
-                insert_items(connection, order, of_items)
+                insert_items(connection, order, encoded)
             }
             Change::Update(order) => {
                 let before = record::counted_before(connection, change, COUNTED)?;
-                record::update(connection, order, encoded)?;
+                record::update(connection, order, &encoded.row)?;
                 tally.changed(list_counts::CountedList::Orders, before, Some(counted(order)));
                 Ok(())
             }
@@ -67,13 +65,9 @@ impl Changed for Order {
         }
     }
 
-    fn encoded(change: &Change<Self>) -> Vec<String> {
-        let Change::Insert(order) = change else { return record::encoded(change) };
-        ColumnWriter::encoded(|values| {
-            order.write(values)?;
-            order.items.iter().try_for_each(|item| item.write(values))
-        })
-        .unwrap_or_default()
+    fn encode(change: &Change<Self>) -> Option<EncodedWrite> {
+        let Change::Insert(order) = change else { return record::encode(change) };
+        Some(EncodedWrite::of_parent(order))
     }
 }
 
@@ -85,12 +79,10 @@ fn counted(order: &Order) -> Keys {
     [order.status.as_str().into(), order.payment_status.as_str().into(), order.fulfillment_status.as_str().into()]
 }
 
-/// Inserts the lines of an order. `encoded` has the options of each line as JSON, if already encoded.
-fn insert_items(connection: &WriteConnection<'_>, order: &Order, encoded: &[String]) -> ApplyResult {
-    let mut encoded = encoded.iter();
+/// Inserts the lines of an order.
+fn insert_items(connection: &WriteConnection<'_>, order: &Order, encoded: &EncodedWrite) -> ApplyResult {
     for (position, item) in (0_i64..).zip(&order.items) {
-        let own = encoded.next().map(std::slice::from_ref).unwrap_or_default();
-        record::put_child(connection, Put::Insert, order.id, position, item, own)?;
+        record::put_child(connection, Put::Insert, order.id, position, item, encoded.child(position))?;
     }
     Ok(())
 }

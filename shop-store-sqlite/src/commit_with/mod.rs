@@ -8,7 +8,8 @@ use shop_core::batch::Batch;
 use shop_core::store::{CommitError, StoreError, StoreResult};
 
 use crate::SqliteStore;
-use crate::commit::{self, ApplyError, EncodedBatch};
+use crate::commit::{self, ApplyError};
+use crate::encoded::EncodedBatch;
 use crate::writer::{Refusal, Work};
 
 /// Why a batch and the host's own writes were not committed together.
