@@ -81,7 +81,7 @@ impl Statements {
             update_unfixed: (!fixed.is_empty())
                 .then(|| format!("UPDATE {name} SET {} WHERE {guard}{}", assign(fixed, &bound), same.concat())),
             delete: format!("DELETE FROM {name} WHERE id = ?1 AND version = ?2"),
-            clashes: table.unique_keys().map(|unique| (unique.name, unique.clash())).collect(),
+            clashes: table.unique_keys().map(|unique| (unique.name, clash(&unique))).collect(),
             columns: qualified,
             written,
             select,
@@ -451,6 +451,16 @@ fn clashing(
         }
     }
     Ok(None)
+}
+
+/// The condition under which the rows `old` and `new` have the same unique key.
+fn clash(unique: &row::UniqueKey) -> String {
+    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
+    let when = unique.when.iter().flat_map(|when| {
+        let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
+    });
+    same.chain(when).collect::<Vec<_>>().join(" AND ")
 }
 
 #[cfg(test)]

@@ -97,20 +97,6 @@ pub struct UniqueKey {
     pub when: Option<When>,
 }
 
-impl UniqueKey {
-    /// The condition under which two rows clash, in SQL, for stores that find out which key refused a row. The rows are
-    /// named `old` and `new`.
-    #[must_use]
-    pub fn clash(&self) -> String {
-        let same = self.columns.iter().map(|column| format!("old.{column} = new.{column}"));
-        let when = self.when.iter().flat_map(|when| {
-            let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
-            ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
-        });
-        same.chain(when).collect::<Vec<_>>().join(" AND ")
-    }
-}
-
 /// A condition on a row: a column holds one of some texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct When {

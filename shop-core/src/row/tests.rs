@@ -85,16 +85,6 @@ fn a_key_has_the_name_of_its_entity_unless_another_is_declared() {
 }
 
 #[test]
-fn rows_clash_where_all_columns_of_a_key_are_the_same() {
-    let clashes = |table: Table| table.unique_keys().map(|unique| unique.clash()).collect::<Vec<_>>();
-    let rate = "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key";
-    assert_eq!(clashes(TaxRate::TABLE), ["old.id = new.id", rate]);
-    let cart = "old.customer_id = new.customer_id AND old.status IN ('open') AND new.status IN ('open')";
-    assert_eq!(clashes(Cart::TABLE), ["old.id = new.id", cart]);
-    assert_eq!(clashes(StockLevel::TABLE), ["old.variant_id = new.variant_id AND old.location_id = new.location_id"]);
-}
-
-#[test]
 fn a_live_payment_is_one_that_is_not_over() {
     let [unique] = Payment::TABLE.uniques else { panic!("one unique key") };
     let live = PaymentState::ALL.iter().filter(|state| state.is_live()).map(|state| state.as_str());

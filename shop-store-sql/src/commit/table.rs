@@ -92,7 +92,7 @@ impl WriteTable {
             name: unique.name,
             places: unique.columns.iter().filter_map(|column| self.place(column)).collect(),
             when: unique.when.and_then(|When { column, words }| Some((self.place(column)?, words))),
-            clash: unique.clash(),
+            clash: clash(unique),
         }
     }
 
@@ -265,6 +265,16 @@ pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterat
     })
 }
 
+/// The condition under which the rows `old` and `new` have the same unique key.
+fn clash(unique: &row::UniqueKey) -> String {
+    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
+    let when = unique.when.iter().flat_map(|when| {
+        let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
+    });
+    same.chain(when).collect::<Vec<_>>().join(" AND ")
+}
+
 #[cfg(test)]
 mod tests {
     use shop_core::accounts::Otp;
@@ -276,7 +286,6 @@ mod tests {
     use shop_core::outbox::Event;
     use shop_core::payments::Refund;
     use shop_core::row::{ParentKey, Row as _};
-    use shop_core::taxes::TaxRate;
     use sqlx::Row as _;
     use sqlx::postgres::PgArguments;
     use uuid::Uuid;
