@@ -140,7 +140,7 @@ fn what_would_have_no_effect_is_done_or_told_of() {
     let output = import(&folder, "products", &format!("{tee}Tee,Size,M,TEE-M,1,7\n"), &[]);
     assert!(succeeds(&output).starts_with("0 created, 1 changed"));
     let note = String::from_utf8_lossy(&output.stderr);
-    assert!(note.contains("1 products were there already: the stock column counts for new variants only"), "{note}");
+    assert!(note.contains("1 products already existed: the stock column counts for new variants only"), "{note}");
     assert!(succeeds(&import(&folder, "stock", "sku,on_hand\nTEE-S,3\nTEE-M,7\n", &[])).contains("2 unchanged"));
     assert!(products(&folder, "slug,status\ntee,archived\n").starts_with("0 created, 1 changed"));
     for more in [&["--dry-run"] as &[&str], &[]] {
