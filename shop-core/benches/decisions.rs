@@ -28,7 +28,7 @@ fn context() -> DecisionContext {
     DecisionContext::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(), [3; 32])
 }
 
-/// A cart of so many lines, and what they are about, in three locations.
+/// A cart of `lines` lines with its products, in stock at three locations.
 fn cart(lines: usize) -> (Cart, CartContents) {
     let mut context = context();
     let mut cart = carts::open(None, Currency::USD, &mut context);

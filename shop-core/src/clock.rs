@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_beside_another_sorts_as_it_does() {
+    fn an_id_at_the_time_of_another_sorts_like_it() {
         let mut models = [ids(&mut context(0, 1)), ids(&mut context(0, 3)), ids(&mut context(1, 2))].concat();
         models.sort();
         let mut ours = context(-5_000_000, 2);
-        let beside: Vec<Uuid> = models.iter().map(|model| ours.id_at(*model)).collect();
-        assert!(beside.is_sorted());
-        for (one, model) in beside.iter().zip(models) {
+        let made: Vec<Uuid> = models.iter().map(|model| ours.id_at(*model)).collect();
+        assert!(made.is_sorted());
+        for (one, model) in made.iter().zip(models) {
             assert_ne!(*one, model);
             assert_eq!(one.get_version_num(), 7);
         }

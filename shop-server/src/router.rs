@@ -48,7 +48,7 @@ pub fn router<A: OpenApi + 'static>(api: A, options: RouterOptions) -> impl Endp
     routes.add(pictures::ROUTE, "/media/demo/{file}", &[Method::GET]);
     let inner = Router {
         api: OpenApiService::new(api, "", "").into_endpoint(),
-        beside: beside(
+        pages: pages(
             Document::of::<A>,
             options.shop.clone(),
             Arc::clone(&options.health),
@@ -72,7 +72,7 @@ const YAML: &str = "/openapi.yaml";
 /// Routes a request to the API or to the other pages. A nested poem route would rebuild the URI of every API request.
 struct Router<A> {
     api: A,
-    beside: Route,
+    pages: Route,
     shop: Option<Shop>,
     cookies: Option<Arc<CookieMode>>,
 }
@@ -81,8 +81,8 @@ impl<A: Endpoint<Output = Response>> Endpoint for Router<A> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        if is_beside(request.uri().path()) {
-            return self.beside.call(request).await;
+        if is_page(request.uri().path()) {
+            return self.pages.call(request).await;
         }
         if let Some(shop) = &self.shop {
             request.set_data(shop.clone());
@@ -94,13 +94,13 @@ impl<A: Endpoint<Output = Response>> Endpoint for Router<A> {
     }
 }
 
-fn is_beside(path: &str) -> bool {
+fn is_page(path: &str) -> bool {
     matches!(path, home::PATH | health::LIVE | health::READY | METRICS | JSON | YAML)
         || docs::PATHS.contains(&path)
         || path.starts_with(pictures::PREFIX)
 }
 
-fn beside(
+fn pages(
     document: fn() -> Document,
     shop: Option<Shop>,
     health: Arc<Health>,

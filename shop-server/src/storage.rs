@@ -50,7 +50,7 @@ impl Storage {
                 Ok(Self::Sqlite(Arc::new(store)))
             }
             Database::Postgres(postgres) => {
-                let store = PostgresStore::connect(postgres.options()?).await.map_err(told)?;
+                let store = PostgresStore::connect(postgres.options()?).await.map_err(explain)?;
                 Ok(Self::Postgres(Arc::new(store)))
             }
         }
@@ -95,7 +95,7 @@ impl Storage {
 }
 
 /// Explains why Postgres cannot be used, and names the variable if one is the remedy.
-pub(crate) fn told(error: OpenError) -> BoxError {
+pub(crate) fn explain(error: OpenError) -> BoxError {
     match error {
         OpenError::Pgbouncer(why) => {
             let reason = format!("set DB_PGBOUNCER=True: there is a pgbouncer in front of the database ({why})");

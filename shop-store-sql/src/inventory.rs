@@ -102,9 +102,8 @@ impl InventoryRepository for PostgresStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
         let mut query = QueryBuilder::from("movements");
-        let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
         let keys = [filter.location_id.map(list_counts::key), None, None];
-        query.stored_count(self.stored_count("movements", by_location_alone.then_some(keys)));
+        query.stored_count(self.stored_count("movements", filter.is_counted().then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone());
         query.filter("movements.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("movements.location_id = ?", filter.location_id.map(Uuid::from));

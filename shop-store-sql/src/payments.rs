@@ -60,7 +60,7 @@ impl PaymentsRepository for PostgresStore {
     ) -> StoreResult<Page<Payment>> {
         let mut query = QueryBuilder::from(Payment::TABLE);
         let keys = [filter.state.map(|state| state.as_str().to_owned()), filter.gateway.clone(), None];
-        query.stored_count(self.stored_count(Payment::TABLE, filter.order_id.is_none().then_some(keys)));
+        query.stored_count(self.stored_count(Payment::TABLE, filter.is_counted().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(Uuid::from));
         query.filter("payments.state = ?", filter.state.map(StringEnum::as_str));
         query.filter("payments.gateway = ?", filter.gateway.clone());

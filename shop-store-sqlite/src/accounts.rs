@@ -138,7 +138,7 @@ impl AccountsRepository for SqliteStore {
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
         let mut query = QueryBuilder::from(User::TABLE.name);
         let keys = [filter.is_active.map(list_counts::flag), filter.is_staff.map(list_counts::flag), None];
-        query.stored_count(self.stored_count(list_counts::CountedList::Users, filter.search.is_none().then_some(keys)));
+        query.stored_count(self.stored_count(list_counts::CountedList::Users, filter.is_counted().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
             // Spelled out: the few staff users have a partial index.

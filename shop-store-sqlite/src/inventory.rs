@@ -304,9 +304,8 @@ impl InventoryRepository for SqliteStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
         let mut query = QueryBuilder::from("movements");
-        let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
         let keys = [filter.location_id.map(list_counts::key), None, None];
-        query.stored_count(self.stored_count(list_counts::CountedList::Movements, by_location_alone.then_some(keys)));
+        query.stored_count(self.stored_count(list_counts::CountedList::Movements, filter.is_counted().then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone().map(Value::Text));
         query.filter("movements.variant_id = ?", bytes(filter.variant_id));
         query.filter("movements.location_id = ?", bytes(filter.location_id));

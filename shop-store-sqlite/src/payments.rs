@@ -138,9 +138,7 @@ impl PaymentsRepository for SqliteStore {
             (payments(), QueryBuilder::from(Payment::TABLE.name), Payment::TABLE.name)
         };
         let keys = [filter.state.map(|state| state.as_str().into()), filter.gateway.clone().map(Into::into), None];
-        query.stored_count(
-            self.stored_count(list_counts::CountedList::Payments, filter.order_id.is_none().then_some(keys)),
-        );
+        query.stored_count(self.stored_count(list_counts::CountedList::Payments, filter.is_counted().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
         // The sign keeps SQLite from using the index by state, which finds more rows than an order or a gateway has.
         let sign = if by_gateway || filter.order_id.is_some() { "+" } else { "" };

@@ -274,6 +274,16 @@ pub struct UserFilter {
     pub is_staff: Option<bool>,
 }
 
+impl UserFilter {
+    /// True if it uses only the fields by which stores keep counts: the two flags. A new field needs a decision here, and else a
+    /// list would show the count of more rows than it has.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let Self { search, is_active: _, is_staff: _ } = self;
+        search.is_none()
+    }
+}
+
 /// The sort keys of a user list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserSort {

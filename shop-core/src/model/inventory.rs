@@ -284,6 +284,16 @@ pub struct MovementFilter {
     pub order_id: Option<OrderId>,
 }
 
+impl MovementFilter {
+    /// True if it uses only the fields by which stores keep counts: the location. A new field needs a decision here, and else a
+    /// list would show the count of more rows than it has.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let Self { sku, variant_id, location_id: _, order_id } = self;
+        sku.is_none() && variant_id.is_none() && order_id.is_none()
+    }
+}
+
 /// Filter for reservations; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservationFilter {

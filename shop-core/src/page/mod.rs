@@ -284,11 +284,11 @@ impl<K: SortKey> PageRequest<K> {
         }
         let came = matches!(self.position, Position::Cursor(_)) && !rows.is_empty();
         let (has_previous, has_next) = if backward { (more, came) } else { (came, more) };
-        let beside = |row: Option<&T>, backward| row.map(|row| Cursor { backward, ..self.cursor_at(row) });
+        let link = |row: Option<&T>, backward| row.map(|row| Cursor { backward, ..self.cursor_at(row) });
         Page {
             total: None,
-            next: if has_next { beside(rows.last(), false) } else { None },
-            previous: if has_previous { beside(rows.first(), true) } else { None },
+            next: if has_next { link(rows.last(), false) } else { None },
+            previous: if has_previous { link(rows.first(), true) } else { None },
             items: rows,
         }
     }

@@ -314,10 +314,10 @@ impl<'a> Settlement<'a> {
         let came = self.payment.amount_captured.minus(self.before.amount_captured)?;
         let left = left(&self.payment)?;
         let canceled = self.state.order.status == OrderStatus::Canceled;
-        let beside = !canceled && !self.payment.state.is_live();
+        let paid_otherwise = !canceled && !self.payment.state.is_live();
         let (back, why) = if canceled {
             (left, "The order was canceled.")
-        } else if beside {
+        } else if paid_otherwise {
             (left, "The order is paid otherwise.")
         } else {
             (self.overpaid()?.min(came).min(left), "Items of the order were canceled.")
@@ -326,7 +326,7 @@ impl<'a> Settlement<'a> {
             return Ok(());
         }
         self.payment = refund(&self.payment, Some(back), why.to_owned(), self.context)?;
-        if beside && let Some(refund) = self.payment.refunds.last_mut() {
+        if paid_otherwise && let Some(refund) = self.payment.refunds.last_mut() {
             refund.taxes = untaxed(refund.amount);
         }
         split_new_refunds(&self.state.order, &self.state.payments, &mut self.payment, &[]);

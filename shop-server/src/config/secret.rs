@@ -122,10 +122,10 @@ pub(crate) fn missing(config: &Config) -> ConfigError {
 
 /// The path of the key file next to an SQLite file.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
-    beside(database, ".secret-key")
+    with_suffix(database, ".secret-key")
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -137,7 +137,7 @@ fn kept_key(path: &Path, random: &dyn Random) -> Result<ConfigSecret> {
     if let Some(key) = read(path).map_err(failed)? {
         return checked(path, key);
     }
-    let draft = beside(path, &format!(".{}", hex(random.seed().get(..8).unwrap_or_default())));
+    let draft = with_suffix(path, &format!(".{}", hex(random.seed().get(..8).unwrap_or_default())));
     let made = write(&draft, &hex(&random.seed())).and_then(|()| match fs::hard_link(&draft, path) {
         Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
         other => other,

@@ -100,7 +100,7 @@ impl<R: Read> CsvReader<R> {
         let name = |cell: usize| self.columns.get(cell).and_then(Option::as_deref);
         if let Some(fault) = record.fault {
             let column = name(fault.cell).map_or_else(|| format!("cell {}", fault.cell + 1), str::to_owned);
-            return Err(vec![wrong(&column, told(fault))]);
+            return Err(vec![wrong(&column, message(fault))]);
         }
         let is_blank = record.cells.iter().all(|cell| cell.trim_ascii().is_empty()) && !record.has_more;
         if is_blank {
@@ -129,7 +129,7 @@ impl<R: Read> CsvReader<R> {
 }
 
 /// The error message for a fault.
-fn told(fault: Fault) -> String {
+fn message(fault: Fault) -> String {
     let lines = if fault.last_line > fault.line {
         format!(" Lines {} to {} were read as one row.", fault.line, fault.last_line)
     } else {
@@ -160,7 +160,7 @@ fn names(header: &[u8], delimiter: u8) -> Result<Vec<String>, BoxError> {
     parser.delimit(delimiter);
     let record = parser.record(usize::MAX, |_| true)?.unwrap_or_default();
     if let Some(fault) = record.fault {
-        return Err(format!("line 1: {}", told(fault)).into());
+        return Err(format!("line 1: {}", message(fault)).into());
     }
     let name = |cell: Vec<u8>| Some(String::from_utf8(cell).ok()?.trim().to_lowercase());
     let names: Option<Vec<String>> = record.cells.into_iter().map(name).collect();

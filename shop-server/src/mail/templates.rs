@@ -18,9 +18,9 @@ const VARIABLE: &str = "MAIL_TEMPLATES";
 /// Names the folder, or the file in it that has an unknown name, cannot be read or cannot be rendered.
 pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError> {
     let Some(folder) = folder else { return Ok(Templates::default()) };
-    let told =
+    let refusal =
         |path: &Path, why: &dyn std::fmt::Display| ConfigError::new(VARIABLE, format!("{}: {why}", path.display()));
-    let unreadable = |why: std::io::Error| told(folder, &why);
+    let unreadable = |why: std::io::Error| refusal(folder, &why);
     let templates = Templates::default();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -31,7 +31,8 @@ pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError>
         }
         // An unknown name is rejected below, with a list of the known ones. It is not read, because it may be a folder.
         let is_known = templates.names().any(|known| known == name);
-        let source = if is_known { fs::read_to_string(&path).map_err(|why| told(&path, &why))? } else { String::new() };
+        let source =
+            if is_known { fs::read_to_string(&path).map_err(|why| refusal(&path, &why))? } else { String::new() };
         found.push((name, source));
     }
     // Sorted, so that of several broken files always the same one is reported.
@@ -39,9 +40,9 @@ pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError>
     templates.with_all(found).map_err(|error| match error {
         Error::Invalid(invalid) => {
             let (name, why) = invalid.fields.into_iter().next().unwrap_or_default();
-            told(&folder.join(name), &why.join(" "))
+            refusal(&folder.join(name), &why.join(" "))
         }
-        error => told(folder, &error),
+        error => refusal(folder, &error),
     })
 }
 

@@ -6,7 +6,7 @@ use shop_store_sql::PostgresRows;
 use shop_store_sqlite::SqliteRows;
 
 use crate::config::Database;
-use crate::storage::told;
+use crate::storage::explain;
 
 /// An error of one end, named by its argument.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(super) async fn source(database: &Database) -> Result<Box<dyn TransferSource
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::source(path).map_err(of(end))?),
         Database::Postgres(postgres) => {
-            Box::new(PostgresRows::source(&postgres.options()?).await.map_err(told).map_err(of(end))?)
+            Box::new(PostgresRows::source(&postgres.options()?).await.map_err(explain).map_err(of(end))?)
         }
     })
 }
@@ -38,7 +38,7 @@ pub(super) async fn target(database: &Database) -> Result<Box<dyn TransferTarget
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::target(path).map_err(of(end))?),
         Database::Postgres(postgres) => {
-            Box::new(PostgresRows::target(&postgres.options()?).await.map_err(told).map_err(of(end))?)
+            Box::new(PostgresRows::target(&postgres.options()?).await.map_err(explain).map_err(of(end))?)
         }
     })
 }

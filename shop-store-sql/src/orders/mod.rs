@@ -56,13 +56,7 @@ impl OrdersRepository for PostgresStore {
             filter.payment_status.map(|status| status.as_str().to_owned()),
             filter.fulfillment_status.map(|status| status.as_str().to_owned()),
         ];
-        let by_status_alone = OrderFilter {
-            status: filter.status,
-            payment_status: filter.payment_status,
-            fulfillment_status: filter.fulfillment_status,
-            ..OrderFilter::default()
-        } == *filter;
-        query.stored_count(self.stored_count(Order::TABLE, by_status_alone.then_some(keys)));
+        query.stored_count(self.stored_count(Order::TABLE, filter.is_counted().then_some(keys)));
         query.filter("orders.customer_id = ?", filter.customer_id.map(Uuid::from));
         query.filter("orders.status = ?", filter.status.map(StringEnum::as_str));
         query.filter("orders.payment_status = ?", filter.payment_status.map(StringEnum::as_str));

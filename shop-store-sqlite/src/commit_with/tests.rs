@@ -85,7 +85,7 @@ async fn the_host_sees_what_the_batch_wrote() {
 
 /// Submits a host's work between other batches in one group of the writer, and returns its result. The other batches
 /// must succeed.
-async fn amid<T: fmt::Debug + Send + 'static>(
+async fn with_host<T: fmt::Debug + Send + 'static>(
     store: &SqliteStore,
     context: &mut DecisionContext,
     host: impl FnMut(&Connection) -> Sql<T> + Send + 'static,
@@ -122,20 +122,20 @@ async fn amid<T: fmt::Debug + Send + 'static>(
 async fn a_host_that_fails_harms_nobody_else() {
     let store = store().await;
     let mut context = context(22);
-    let refused = amid(&store, &mut context, |_| Err::<(), _>(rusqlite::Error::InvalidQuery)).await.1;
+    let refused = with_host(&store, &mut context, |_| Err::<(), _>(rusqlite::Error::InvalidQuery)).await.1;
     assert!(matches!(refused, Err(CommitWithError::Host(rusqlite::Error::InvalidQuery))), "{refused:?}");
 
-    let panicked = amid(&store, &mut context, |_| -> Sql { panic!("in the midst of the host's work") }).await.1;
+    let panicked = with_host(&store, &mut context, |_| -> Sql { panic!("in the host's work") }).await.1;
     let is_fault = |error: &_| matches!(error, CommitError::Store(StoreError::Fault(_)));
     assert!(matches!(&panicked, Err(CommitWithError::Commit(error)) if is_fault(error)), "{panicked:?}");
 
     // SQLite itself rolls back the whole transaction.
-    let lost = amid(&store, &mut context, |tables| {
+    let lost = with_host(&store, &mut context, |tables| {
         tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)")
     });
     assert!(matches!(lost.await.1, Err(CommitWithError::Host(_))));
     // The same, but the host swallows the error.
-    let lost = amid(&store, &mut context, |tables| {
+    let lost = with_host(&store, &mut context, |tables| {
         let _ =
             tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)");
         Ok(())
@@ -147,14 +147,14 @@ async fn a_host_that_fails_harms_nobody_else() {
         CREATE TABLE app_children (n INTEGER REFERENCES app_parents DEFERRABLE INITIALLY DEFERRED)";
     store.transaction(move |host| host.execute_batch(tables)).await.unwrap();
     let orphan = |tables: &Connection| tables.execute_batch("INSERT INTO app_children VALUES (1)");
-    let deferred = amid(&store, &mut context, orphan).await.1;
+    let deferred = with_host(&store, &mut context, orphan).await.1;
     assert!(matches!(deferred, Err(CommitWithError::Commit(CommitError::Store(_)))), "{deferred:?}");
 
     // The host's own savepoints, one of them left open.
     let own = "SAVEPOINT mine; INSERT INTO app_points VALUES (2); ROLLBACK TO mine; SAVEPOINT again;
         INSERT INTO app_points VALUES (3)";
-    amid(&store, &mut context, move |tables| tables.execute_batch(own)).await.1.unwrap();
-    let left = amid(&store, &mut context, |tables| tables.execute_batch("ROLLBACK TO again")).await.1;
+    with_host(&store, &mut context, move |tables| tables.execute_batch(own)).await.1.unwrap();
+    let left = with_host(&store, &mut context, |tables| tables.execute_batch("ROLLBACK TO again")).await.1;
     assert!(matches!(left, Err(CommitWithError::Host(_))), "{left:?}");
     assert_eq!(number(&store, "SELECT sum(n) FROM app_points WHERE n < 10").await, 3);
 }
@@ -182,7 +182,7 @@ async fn what_is_not_the_hosts_is_refused() {
         "PRAGMA writable_schema = ON",
         "ATTACH ':memory:' AS other",
     ] {
-        let (_, refused) = amid(&store, &mut context, move |tables| tables.execute_batch(statement)).await;
+        let (_, refused) = with_host(&store, &mut context, move |tables| tables.execute_batch(statement)).await;
         let Err(CommitWithError::Host(error)) = refused else { panic!("{statement}: {refused:?}") };
         assert!(error.to_string().contains("not authorized"), "{statement}: {error}");
     }
@@ -239,7 +239,7 @@ async fn what_is_done_again_counts_once() {
         }
         Ok(run)
     };
-    assert_eq!(amid(&store, &mut context, host).await.1.unwrap(), 1);
+    assert_eq!(with_host(&store, &mut context, host).await.1.unwrap(), 1);
     assert_eq!(runs.load(Ordering::Relaxed), 2);
     assert_eq!(number(&store, "SELECT count(*) FROM app_points WHERE n = -1").await, 1);
 }

@@ -163,13 +163,7 @@ impl OrdersRepository for SqliteStore {
             filter.payment_status.map(|status| status.as_str().into()),
             filter.fulfillment_status.map(|status| status.as_str().into()),
         ];
-        let by_status_alone = OrderFilter {
-            status: filter.status,
-            payment_status: filter.payment_status,
-            fulfillment_status: filter.fulfillment_status,
-            ..OrderFilter::default()
-        } == *filter;
-        query.stored_count(self.stored_count(list_counts::CountedList::Orders, by_status_alone.then_some(keys)));
+        query.stored_count(self.stored_count(list_counts::CountedList::Orders, filter.is_counted().then_some(keys)));
         query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
         query.filter("orders.number = ?", filter.number.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
