@@ -392,21 +392,33 @@ mod tests {
             let table = TableId::ALL.iter().map(|id| id.table()).find(|table| table.name == declared.name).unwrap();
             let statements = table.statements();
             for (number, unique) in (0_u32..).zip(declared.unique_keys()) {
-                let arguments = |same, other| {
+                let arguments = |unique, same, other| {
                     let mut arguments = PgArguments::default();
                     let row = sample(table, &unique, (10 * number + same, 10 * number + other));
                     bind(&mut arguments, &table.kinds, &std::iter::once(&row)).unwrap();
                     arguments
                 };
                 let insert = statements.insert.as_str();
-                assert_eq!(session.execute(insert, arguments(1, 1)).await.unwrap(), 1, "{}", table.name);
-                assert_eq!(session.execute(insert, arguments(1, 2)).await.unwrap(), 0, "{}: {unique:?}", table.name);
-                assert_eq!(session.execute(insert, arguments(3, 3)).await.unwrap(), 1, "{}", table.name);
+                let mut inserted = Vec::new();
+                for (same, other) in [(1, 1), (1, 2), (3, 3)] {
+                    inserted.push(session.execute(insert, arguments(unique, same, other)).await.unwrap());
+                }
+                assert_eq!(inserted, [1, 0, 1], "{}: {unique:?}", table.name);
                 let mut found = None;
                 for (name, sql) in &statements.clash {
-                    if !session.rows(sql.as_str(), arguments(1, 2)).await.unwrap().is_empty() {
+                    if !session.rows(sql.as_str(), arguments(unique, 1, 2)).await.unwrap().is_empty() {
                         found = found.or(Some(*name));
                     }
+                }
+                if unique.when.is_some() {
+                    // These rows are outside of the condition.
+                    let outside = row::UniqueKey { when: None, ..unique };
+                    assert_eq!(session.execute(insert, arguments(outside, 5, 5)).await.unwrap(), 1, "{}", table.name);
+                    for (name, sql) in &statements.clash {
+                        let clashing = session.rows(sql.as_str(), arguments(outside, 5, 6)).await.unwrap();
+                        assert!(clashing.is_empty(), "{}: {name:?}", table.name);
+                    }
+                    assert_eq!(session.execute(insert, arguments(outside, 5, 6)).await.unwrap(), 1, "{}", table.name);
                 }
                 // The key is judged before these, where it is the id, and else by the number of inserted rows.
                 assert_eq!(found.unwrap_or(declared.key_name), unique.name, "{}", table.name);

@@ -92,22 +92,30 @@ fn every_declared_key_is_in_the_schema_and_is_named_when_it_refuses_a_row() {
     for statements in every_table() {
         let table = statements.table;
         for (number, unique) in (0_u32..).zip(table.unique_keys()) {
-            let row = |same, other| {
+            let row = |unique: UniqueKey, same, other| {
                 move |values: &mut ColumnWriter<'_, '_>| {
                     bind_sample(values, table, &unique, (10 * number + same, 10 * number + other))
                 }
             };
-            let insert = |same, other| {
+            let insert = |unique, same, other| {
                 let mut statement = connection.prepare(&statements.insert).unwrap();
-                row(same, other)(&mut ColumnWriter::new(&mut statement, EncodedRow::NOTHING)).unwrap();
+                row(unique, same, other)(&mut ColumnWriter::new(&mut statement, EncodedRow::NOTHING)).unwrap();
                 statement.raw_execute()
             };
-            insert(1, 1).unwrap();
-            let refusal = insert(1, 2).unwrap_err();
+            let found =
+                |unique, same, other| clashing(&connection, statements, row(unique, same, other), true).unwrap();
+            insert(unique, 1, 1).unwrap();
+            let refusal = insert(unique, 1, 2).unwrap_err();
             assert!(is_taken(&refusal), "{}: {refusal}", table.name);
-            let found = clashing(&connection, statements, row(1, 2), true).unwrap();
-            assert_eq!(found, Some(unique.name), "{}", table.name);
-            insert(3, 3).unwrap();
+            assert_eq!(found(unique, 1, 2), Some(unique.name), "{}", table.name);
+            insert(unique, 3, 3).unwrap();
+            if unique.when.is_some() {
+                // These rows are outside of the condition.
+                let outside = UniqueKey { when: None, ..unique };
+                insert(outside, 5, 5).unwrap();
+                assert_eq!(found(outside, 5, 6), None, "{}", table.name);
+                insert(outside, 5, 6).unwrap();
+            }
         }
     }
 }
