@@ -24,7 +24,7 @@
 //! `column = name` (the name of the column), `json` (the field's JSON), `flat` (the columns of its type, which derives
 //! [`Columns`]) or `children` (rows of a table of their own).
 //!
-//! A column that a later release adds needs a migration in each SQL store. If rows are kept as JSON, by an
+//! A column that a later release adds needs a migration in each store with a schema. If rows are kept as JSON, by an
 //! [`Engine`](crate::memory::Engine) or inside another row, the field also needs `#[serde(default)]`.
 
 mod keys;

@@ -1,7 +1,7 @@
 //! Decides now and commits later: returns a call's batch to a host that commits it together with its own rows.
 //!
 //! A shop that is embedded in a larger program can share its database. [`Shop::prepare`] runs any call of the shop up
-//! to its commit, and returns the writes. A SQL store commits them in one transaction with the host's writes
+//! to its commit, and returns the writes. A store in a database commits them in one transaction with the host's writes
 //! (`commit_with` of `shop-store-sqlite`, `commit_in` of `shop-store-sql`): both, or neither. The guards are in the
 //! batch, so no check is weaker than in an ordinary call. Only the retry loop after a lost race is the host's;
 //! [`Retries`] says what to do.
@@ -25,7 +25,7 @@
 //!
 //! let mut retries = Retries::default();
 //! let mut prepared = shop.prepare(&call).await?;
-//! // The memory store holds only the shop's rows; a SQL store takes the host's own writes here.
+//! // The memory store holds only the shop's rows; a store in a database takes the host's own writes here.
 //! while let Err(error) = store.commit(Arc::clone(&prepared.batch)).await {
 //!     match retries.after(error)? {
 //!         Next::Prepare => prepared = shop.prepare(&call).await?,
